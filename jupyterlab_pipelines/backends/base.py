@@ -1,0 +1,124 @@
+"""The protocol every backend speaks: about a dozen async methods, the only seam above it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..models import (
+    ConnectionKind,
+    ConnectionState,
+    LogChunk,
+    Run,
+    RunGraph,
+    RunPage,
+    RunQuery,
+    Submission,
+    TaskDetail,
+)
+
+
+@dataclass(frozen=True)
+class ApiRequest:
+    """A request to the KFP dialect. `path` begins after the connection: `/apis/v2beta1/runs`."""
+
+    method: str
+    path: str
+    query: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | AsyncIterator[bytes] = b""
+
+
+@dataclass(frozen=True)
+class ApiResponse:
+    """An answer of the KFP dialect; a streamed body is consumed once and closed by its reader."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | AsyncIterator[bytes]
+
+
+@dataclass(frozen=True)
+class ArtifactContent:
+    """Bytes of an artifact. `start`/`end` are the range served (end exclusive, null: unknown)."""
+
+    body: AsyncIterator[bytes]
+    media_type: str
+    filename: str
+    size: int | None
+    start: int = 0
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a look at the backend found; `message` says why it is not ready."""
+
+    state: ConnectionState
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Runs that changed since a cursor. `cursor` is opaque and goes into the next call."""
+
+    cursor: str
+    runs: Sequence[Run] = ()
+    deleted: Sequence[str] = ()
+
+
+class Backend(Protocol):
+    """One engine. Every method raises only :mod:`jupyterlab_pipelines.errors`."""
+
+    kind: ConnectionKind
+    #: Seconds between two looks for changes: short for a file, longer for a network.
+    watch_interval: float
+
+    async def health(self) -> Health:
+        """Whether the backend can be used now; never raises."""
+        ...
+
+    async def api(self, request: ApiRequest) -> ApiResponse:
+        """Answers the KFP dialect as Kubeflow's API server does, errors included."""
+        ...
+
+    async def list_runs(self, query: RunQuery) -> RunPage:
+        """One page of runs. Raises BadInput on a page token of another query."""
+        ...
+
+    async def get_run(self, run_id: str) -> Run: ...
+
+    async def get_graph(self, run_id: str) -> RunGraph: ...
+
+    async def get_task(self, run_id: str, task_id: str) -> TaskDetail: ...
+
+    async def submit(self, submission: Submission) -> Run:
+        """Starts a run, or raises BadInput and leaves nothing behind."""
+        ...
+
+    async def terminate(self, run_id: str) -> None: ...
+
+    async def retry(self, run_id: str) -> None:
+        """Runs again what failed or was cancelled; finished tasks are kept."""
+        ...
+
+    async def delete(self, run_id: str) -> None: ...
+
+    async def read_log(
+        self, run_id: str, task_id: str, attempt: int | None, offset: int, limit: int
+    ) -> LogChunk:
+        """Up to `limit` bytes of an attempt's log (null: the last). `limit` 0 asks the size."""
+        ...
+
+    async def open_artifact(
+        self, run_id: str, artifact_id: str, start: int = 0, end: int | None = None
+    ) -> ArtifactContent:
+        """The bytes `[start, end)` of an artifact's file; a folder is served as a tar.gz."""
+        ...
+
+    async def changes(self, cursor: str | None) -> Changes:
+        """What changed since `cursor`; null: no changes, only where to start. Cheap."""
+        ...
+
+    async def close(self) -> None: ...

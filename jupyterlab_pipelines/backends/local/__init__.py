@@ -1,0 +1,1 @@
+"""The embedded engine: runs compiled pipelines as processes on this machine."""

@@ -1,0 +1,136 @@
+"""What the planner and the supervisor say to each other: plain records, no I/O.
+
+The planner (`plan/`) is pure: it holds a run's tasks in memory, is told what ended, and answers
+which records changed and which tasks are ready. The supervisor persists those records, launches
+what is ready and reports outcomes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from ...models import State, TaskRef, TaskType
+
+
+@dataclass
+class ArtifactRecord:
+    """One artifact as a task received or produced it."""
+
+    artifact_id: str  # graph id: "<task id>:<output key>" or with "[i]"
+    name: str
+    type: str  # schema title, "system.Model"
+    uri: str
+    schema_version: str = "0.0.1"
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
+    producer: TaskRef | None = None
+    custom_path: str = ""
+
+
+@dataclass
+class Values:
+    """One side of a task. Every artifact input or output is a list: of one, or of many."""
+
+    parameters: dict[str, JsonValue] = field(default_factory=dict)
+    artifacts: dict[str, list[ArtifactRecord]] = field(default_factory=dict)
+
+
+@dataclass
+class TaskRecord:
+    """A task (leaf or group) of a run: what the store keeps and the graph shows."""
+
+    task_id: str  # scope path: "for-loop-1[3]/train"
+    name: str
+    display_name: str
+    type: TaskType
+    parent: str | None
+    component: str
+    state: State = State.PENDING
+    iteration: int | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: str | None = None
+    inputs: Values = field(default_factory=Values)
+    outputs: Values = field(default_factory=Values)
+    cache_key: str = ""
+    cached_from: TaskRef | None = None
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What placeholders and paths need to know of the run. Times are UTC."""
+
+    run_id: str
+    job_name: str  # the run's display name
+    job_resource_name: str
+    created_at: datetime
+    scheduled_at: datetime
+    artifacts_root: Path  # a task's files lie below <artifacts_root>/<task path>/attempt-N
+    parameters: dict[str, JsonValue]
+    caching: bool | None = None  # overrides every task's option
+    namespace: str = ""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how soon a failed attempt is tried again. Durations are seconds."""
+
+    max_retries: int = 0
+    backoff: float = 0.0
+    factor: float = 2.0
+    max_backoff: float = 3600.0
+
+
+@dataclass(frozen=True)
+class ReadyTask:
+    """A leaf whose inputs are complete. The supervisor asks `plan.invocation` for an attempt's
+    command, since output paths carry the attempt's number."""
+
+    task_id: str
+    kind: TaskType  # RUNTIME or IMPORTER
+    cache_key: str  # empty: not to be cached
+    retry: RetryPolicy
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One attempt, ready to launch.
+
+    With `source` set, the task is a lightweight Python component and runs as
+    ``kfp.dsl.executor_main`` on `source`, without the shell and pip wrapper of its command;
+    otherwise `command` is run literally.
+    """
+
+    executor_input: dict[str, Any]  # ExecutorInput as JSON
+    command: list[str]
+    env: dict[str, str]
+    packages: list[str]  # requirements to be importable, kfp itself left out
+    source: str = ""
+    function: str = ""
+    pip_index_urls: list[str] = field(default_factory=list)
+    pip_trusted_hosts: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a leaf ended, after its last attempt. `error` is what the user reads."""
+
+    state: State  # SUCCEEDED, CACHED, FAILED, CANCELED
+    outputs: Values = field(default_factory=Values)
+    error: str | None = None
+    cached_from: TaskRef | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What changed when the planner advanced. `run_state` is set once the run is over."""
+
+    changed: list[TaskRecord] = field(default_factory=list)
+    ready: list[ReadyTask] = field(default_factory=list)
+    run_state: State | None = None
+    run_error: str | None = None
