@@ -1,0 +1,1 @@
+"""What works inside a notebook's kernel: magics and the live run view."""
