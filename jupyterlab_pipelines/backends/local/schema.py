@@ -1,0 +1,179 @@
+"""The store's tables, as the migrations that build them; a released migration never changes.
+
+Times are microseconds UTC. JSON columns hold text. `changed` is the store-wide counter's value at
+a row's last change.
+"""
+
+from __future__ import annotations
+
+_FIRST = """
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value
+) WITHOUT ROWID;
+
+INSERT INTO meta (key, value) VALUES ('changed', 0);
+
+CREATE TABLE experiments (
+    experiment_id TEXT PRIMARY KEY,
+    display_name TEXT NOT NULL UNIQUE,
+    description TEXT NOT NULL DEFAULT '',
+    namespace TEXT NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL,
+    last_run_created_at INTEGER,
+    storage_state TEXT NOT NULL DEFAULT 'AVAILABLE'
+);
+
+CREATE TABLE pipelines (
+    pipeline_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    display_name TEXT NOT NULL,
+    description TEXT NOT NULL DEFAULT '',
+    namespace TEXT NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL,
+    tags TEXT
+);
+
+CREATE TABLE pipeline_versions (
+    pipeline_version_id TEXT PRIMARY KEY,
+    pipeline_id TEXT NOT NULL REFERENCES pipelines (pipeline_id),
+    name TEXT NOT NULL,
+    display_name TEXT NOT NULL,
+    description TEXT NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL,
+    code_source_url TEXT,
+    package_url TEXT,
+    pipeline_spec TEXT NOT NULL,
+    tags TEXT,
+    UNIQUE (pipeline_id, name)
+);
+
+CREATE INDEX pipeline_versions_created ON pipeline_versions (pipeline_id, created_at);
+
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY,
+    display_name TEXT NOT NULL,
+    description TEXT NOT NULL DEFAULT '',
+    experiment_id TEXT NOT NULL,
+    pipeline_id TEXT,
+    pipeline_version_id TEXT,
+    recurring_run_id TEXT,
+    pipeline_name TEXT NOT NULL DEFAULT '',
+    service_account TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL,
+    storage_state TEXT NOT NULL DEFAULT 'AVAILABLE',
+    created_at INTEGER NOT NULL,
+    scheduled_at INTEGER,
+    started_at INTEGER,
+    finished_at INTEGER,
+    error TEXT,
+    interpreter TEXT,
+    caching INTEGER,
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    round INTEGER NOT NULL DEFAULT 1,
+    revision INTEGER NOT NULL DEFAULT 1,
+    topology_key TEXT NOT NULL DEFAULT '',
+    changed INTEGER NOT NULL,
+    total INTEGER NOT NULL DEFAULT 0,
+    running INTEGER NOT NULL DEFAULT 0,
+    done INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    state_history TEXT,
+    runtime_config TEXT,
+    platform_spec TEXT,
+    pipeline_spec TEXT NOT NULL
+);
+
+CREATE INDEX runs_changed ON runs (changed);
+CREATE INDEX runs_active ON runs (run_id) WHERE finished_at IS NULL;
+CREATE INDEX runs_created ON runs (
+    storage_state, created_at, run_id, state, experiment_id, pipeline_name, display_name
+);
+CREATE INDEX runs_finished ON runs (
+    storage_state, IFNULL(finished_at, 9223372036854775807), run_id
+);
+CREATE INDEX runs_duration ON runs (
+    storage_state, IFNULL(finished_at - started_at, 9223372036854775807), run_id
+);
+CREATE INDEX runs_name ON runs (storage_state, display_name COLLATE NOCASE, run_id);
+CREATE INDEX runs_state ON runs (storage_state, state, run_id);
+CREATE INDEX runs_experiment ON runs (experiment_id, storage_state, created_at, run_id);
+CREATE INDEX runs_pipeline_name ON runs (pipeline_name, storage_state, created_at, run_id);
+CREATE INDEX runs_pipeline ON runs (pipeline_id, created_at);
+
+CREATE TABLE deleted_runs (
+    run_id TEXT PRIMARY KEY,
+    changed INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX deleted_runs_changed ON deleted_runs (changed);
+
+CREATE TABLE tasks (
+    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    task_id TEXT NOT NULL,
+    uid TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    display_name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    parent TEXT,
+    iteration INTEGER,
+    component TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL,
+    created_at INTEGER,
+    started_at INTEGER,
+    finished_at INTEGER,
+    error TEXT,
+    inputs TEXT,
+    outputs TEXT,
+    cache_key TEXT NOT NULL DEFAULT '',
+    cached_from_run TEXT,
+    cached_from_task TEXT,
+    state_history TEXT,
+    PRIMARY KEY (run_id, task_id)
+);
+
+CREATE TABLE attempts (
+    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    task_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    round INTEGER NOT NULL DEFAULT 1,
+    state TEXT NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER,
+    exit_code INTEGER,
+    error TEXT,
+    directory TEXT NOT NULL,
+    PRIMARY KEY (run_id, task_id, number)
+) WITHOUT ROWID;
+
+CREATE TABLE artifacts (
+    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    artifact_id TEXT NOT NULL,
+    uid TEXT NOT NULL UNIQUE,
+    task_id TEXT NOT NULL,
+    output_key TEXT NOT NULL,
+    idx INTEGER NOT NULL DEFAULT 0,
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    uri TEXT NOT NULL,
+    metadata TEXT,
+    size INTEGER,
+    created_at INTEGER,
+    PRIMARY KEY (run_id, artifact_id)
+);
+
+CREATE TABLE cache (
+    cache_key TEXT NOT NULL,
+    pipeline_name TEXT NOT NULL,
+    namespace TEXT NOT NULL DEFAULT '',
+    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    task_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (cache_key, pipeline_name, namespace, run_id, task_id)
+) WITHOUT ROWID;
+
+CREATE INDEX cache_run ON cache (run_id)
+"""
+
+#: Migration i brings version i to version i + 1.
+MIGRATIONS = [_FIRST]
