@@ -1,0 +1,278 @@
+"""The command line: `jupyter pipelines run | runs | logs | stop | retry | delete`.
+
+Exit codes: 0 success, 1 the run did not succeed, 2 the input or the connection was at fault,
+130 interrupted while following (the run goes on).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from .connections import Connections
+from .errors import BadInput, InvalidParameter, NotFound, PipelinesError
+from .models import PipelineDescription, Problem, Run, RunGraph, RunQuery, State, Submission
+from .service import Service
+from .wording import age_text, duration_text, state_text, tasks_in_order
+
+LOG_PIECE = 1 << 18  # bytes read at a time
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of ``jupyter-pipelines``; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return asyncio.run(_run_command(options))
+    except PipelinesError as error:
+        _print_error(error)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; the interpreter must not complain at exit.
+        sys.stderr.close()
+        return 0
+
+
+async def _run_command(options: argparse.Namespace) -> int:
+    connections = Connections()
+    try:
+        command: Callable[[Service, argparse.Namespace], Awaitable[int]] = options.command
+        return await command(connections.service(options.connection), options)
+    finally:
+        await connections.close()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jupyter pipelines", description="Run and follow Kubeflow pipelines."
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "-c", "--connection", default="local", metavar="NAME", help="where to run (default: local)"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", parents=[common], help="run a compiled pipeline")
+    run.add_argument("file", metavar="FILE.yaml", help="compiled by the kfp SDK")
+    run.add_argument(
+        "-p", "--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter"
+    )
+    run.add_argument("-n", "--name", default="", help="the run's name")
+    run.add_argument("--no-cache", action="store_true", help="run every step again")
+    run.add_argument("--no-wait", action="store_true", help="print the run's id and return")
+    run.set_defaults(command=_run)
+
+    runs = commands.add_parser("runs", parents=[common], help="list the newest runs")
+    runs.add_argument("-n", "--count", type=int, default=20, metavar="N", help="how many")
+    runs.add_argument("--json", action="store_true", help="as JSON")
+    runs.set_defaults(command=_runs)
+
+    logs = commands.add_parser("logs", parents=[common], help="print what a run's tasks printed")
+    logs.add_argument("run", metavar="RUN", help="an id, the beginning of one, a name, or `last`")
+    logs.add_argument("task", metavar="TASK", nargs="?", help="one task only")
+    logs.set_defaults(command=_logs)
+
+    for name, command, text in (
+        ("stop", _stop, "stop a run"),
+        ("retry", _retry, "run again what failed; finished tasks are kept"),
+        ("delete", _delete, "delete a run and its files"),
+    ):
+        parser_ = commands.add_parser(name, parents=[common], help=text)
+        parser_.add_argument("run", metavar="RUN", help="an id, the beginning of one, or a name")
+        parser_.set_defaults(command=command)
+    return parser
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+async def _run(service: Service, options: argparse.Namespace) -> int:
+    text = _read(Path(options.file))
+    description = await service.describe(text)
+    run = await service.submit(
+        Submission(
+            pipeline=text,
+            display_name=options.name,
+            parameters=parse_parameters(description, options.param),
+            caching=False if options.no_cache else None,
+        )
+    )
+    print(run.run_id, flush=True)
+    return 0 if options.no_wait else await _follow(service, run)
+
+
+async def _runs(service: Service, options: argparse.Namespace) -> int:
+    page = await service.list_runs(RunQuery(page_size=max(1, min(options.count, 200))))
+    if options.json:
+        print(json.dumps([run.model_dump(mode="json") for run in page.runs], indent=1))
+        return 0
+    if not page.runs:
+        print("No runs yet. Start one: jupyter pipelines run FILE.yaml")
+    for run in page.runs:
+        took = duration_text(run.started_at or run.created_at, run.finished_at)
+        print(
+            f"{run.run_id}  {state_text(run.state):<12} {took:>12}"
+            f"  {age_text(run.created_at):>12}  {run.display_name}"
+        )
+    return 0
+
+
+async def _logs(service: Service, options: argparse.Namespace) -> int:
+    run = await service.find_run(options.run)
+    graph = await service.get_graph(run.run_id)
+    nodes = [node for _, node, _ in tasks_in_order(graph)]
+    if options.task is not None:
+        nodes = [node for node in nodes if options.task in (node.id, node.name, node.display_name)]
+        if not nodes:
+            names = ", ".join(node.id for _, node, _ in tasks_in_order(graph))
+            raise NotFound(
+                f"The run has no task {options.task!r}.", next_step=f"Its tasks: {names}."
+            )
+    started = [node for node in nodes if graph.tasks[node.id].attempts]
+    for node in started:
+        if len(started) > 1:
+            print(f"── {node.id}")
+        await _print_log(service, run.run_id, node.id)
+    return 0
+
+
+async def _stop(service: Service, options: argparse.Namespace) -> int:
+    run = await service.find_run(options.run)
+    await service.terminate(run.run_id)
+    print(f"Stopping {run.display_name}.")
+    return 0
+
+
+async def _retry(service: Service, options: argparse.Namespace) -> int:
+    run = await service.find_run(options.run)
+    await service.retry(run.run_id)
+    return await _follow(service, run)
+
+
+async def _delete(service: Service, options: argparse.Namespace) -> int:
+    run = await service.find_run(options.run)
+    await service.delete(run.run_id)
+    print(f"Deleted {run.display_name}.")
+    return 0
+
+
+# --- parts -------------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text file"
+        raise BadInput(
+            f"{path} cannot be read: {reason}.",
+            next_step="Give the YAML file that the kfp compiler wrote.",
+        ) from error
+
+
+def parse_parameters(
+    description: PipelineDescription, pairs: Sequence[str]
+) -> dict[str, JsonValue]:
+    """`name=value` pairs as values of the pipeline's own types; a string stays as written.
+
+    Raises InvalidParameter naming every pair that does not fit.
+    """
+    types = {parameter.name: parameter.type for parameter in description.parameters}
+    values: dict[str, JsonValue] = {}
+    problems = []
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            problems.append(Problem(place=pair, message="is not name=value"))
+        elif types.get(name, "STRING") == "STRING":
+            values[name] = text
+        else:
+            try:
+                values[name] = json.loads(text.lower() if types[name] == "BOOLEAN" else text)
+            except ValueError:
+                problems.append(
+                    Problem(place=name, message=f"{text!r} is not a {_TYPE_WORDS[types[name]]}")
+                )
+    if problems:
+        raise InvalidParameter(
+            "Some parameters cannot be read.",
+            problems=problems,
+            next_step="Write -p name=value; lists and dictionaries as JSON.",
+        )
+    return values
+
+
+_TYPE_WORDS = {
+    "NUMBER_INTEGER": "whole number",
+    "NUMBER_DOUBLE": "number",
+    "BOOLEAN": "boolean: true or false",
+    "LIST": "JSON list",
+    "STRUCT": "JSON object",
+    "TASK_FINAL_STATUS": "status",
+}
+
+
+async def _follow(service: Service, run: Run) -> int:
+    """Prints a line whenever a task starts or ends, then how the run ended."""
+    told: dict[str, State] = {}
+    graph: RunGraph | None = None
+    try:
+        async for graph in service.follow(run.run_id):
+            for depth, node, status in tasks_in_order(graph):
+                if status.state is not told.get(node.id, State.PENDING):
+                    told[node.id] = status.state
+                    took = duration_text(status.started_at, status.finished_at)
+                    took = took if status.state.final else ""
+                    print(
+                        f"{state_text(status.state):<12} {'  ' * depth}{node.id}  {took}".rstrip()
+                    )
+                    if status.error:
+                        print(f"{'':<12} {'  ' * depth}{status.error}")
+            sys.stdout.flush()
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print(
+            f"\nThe run goes on. Stop it with: jupyter pipelines stop {run.run_id}",
+            file=sys.stderr,
+        )
+        raise
+    if graph is None:
+        return 1
+    ended = graph.run
+    took = duration_text(ended.started_at or ended.created_at, ended.finished_at)
+    print(f"{state_text(ended.state)} in {took}: {ended.display_name}")
+    if ended.error:
+        print(ended.error, file=sys.stderr)
+        print(f"See: jupyter pipelines logs {ended.run_id}", file=sys.stderr)
+    return 0 if ended.state is State.SUCCEEDED else 1
+
+
+async def _print_log(service: Service, run_id: str, task_id: str) -> None:
+    offset = 0
+    while True:
+        chunk = await service.read_log(run_id, task_id, None, offset, LOG_PIECE)
+        sys.stdout.write(chunk.text)
+        if chunk.next_offset >= chunk.size or chunk.next_offset == offset:
+            return
+        offset = chunk.next_offset
+
+
+def _print_error(error: PipelinesError) -> None:
+    print(error.message, file=sys.stderr)
+    for problem in error.problems:
+        place = problem.place or problem.cell or ""
+        where = f"{place}: " if place else ""
+        line = f" (line {problem.line})" if problem.line else ""
+        print(f"  {where}{problem.message}{line}", file=sys.stderr)
+    if error.next_step:
+        print(error.next_step, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
