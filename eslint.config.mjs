@@ -28,15 +28,17 @@ function roomPatterns(names, message) {
   }));
 }
 
-const layers = rooms.slice(1).map((room, i) =>
-  forbid(
-    [`src/${room}/**/*.{ts,tsx}`],
-    roomPatterns(
-      rooms.slice(0, i + 1),
-      `src/${room} may import only the rooms below it: ${rooms.join(' → ')}.`
+const layers = rooms
+  .slice(1)
+  .map((room, i) =>
+    forbid(
+      [`src/${room}/**/*.{ts,tsx}`],
+      roomPatterns(
+        rooms.slice(0, i + 1),
+        `src/${room} may import only the rooms below it: ${rooms.join(' → ')}.`
+      )
     )
-  )
-);
+  );
 
 export default defineConfig([
   {
@@ -59,6 +61,7 @@ export default defineConfig([
   tseslint.configs.recommended,
   { plugins: { jupyter: jupyterPlugin } },
   jupyterPlugin.configs.recommended,
+  { files: ['**/*.mjs'], languageOptions: { globals: globals.node } },
   {
     files: ['**/*.ts', '**/*.tsx'],
     languageOptions: {
@@ -82,7 +85,10 @@ export default defineConfig([
         }
       ],
       '@typescript-eslint/no-explicit-any': 'error',
-      '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: true }],
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        { ignoreVoid: true }
+      ],
       '@typescript-eslint/no-namespace': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { args: 'none' }],
       '@typescript-eslint/no-use-before-define': 'off',
@@ -106,7 +112,8 @@ export default defineConfig([
       },
       {
         regex: '^(@jupyterlab/|@lumino/|react)',
-        message: 'src/graph is pure: types only from JupyterLab, Lumino and React.',
+        message:
+          'src/graph is pure: types only from JupyterLab, Lumino and React.',
         allowTypeImports: true
       }
     ]

@@ -7,6 +7,7 @@ import type {
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   {
     id: 'jupyterlab-pipelines:plugin',
+    description: 'Proves that the extension is loaded.',
     autoStart: true,
     activate: (app: JupyterFrontEnd) => undefined
   }

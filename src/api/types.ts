@@ -1,0 +1,557 @@
+/**
+ * The vocabulary shared with the server, generated from jupyterlab_pipelines/models.py.
+ *
+ * Do not edit: change models.py and run `make types`.
+ */
+
+export type JsonValue = unknown;
+/**
+ * Kubeflow's runtime states, and CACHED, which only a task can be in.
+ */
+export type State =
+  'PENDING' | 'RUNNING' | 'SUCCEEDED' | 'CACHED' | 'SKIPPED' | 'FAILED' | 'CANCELING' | 'CANCELED' | 'PAUSED';
+/**
+ * The engine behind a connection.
+ */
+export type ConnectionKind = 'local' | 'kubeflow';
+/**
+ * What the last look at a connection found.
+ */
+export type ConnectionState = 'ready' | 'unreachable' | 'sign_in' | 'unsupported';
+/**
+ * What a node of a run is; the coming Kubeflow Task API uses the same words.
+ */
+export type TaskType =
+  'RUNTIME' | 'IMPORTER' | 'DAG' | 'CONDITION' | 'CONDITION_BRANCH' | 'LOOP' | 'LOOP_ITERATION' | 'EXIT_HANDLER';
+
+/**
+ * An artifact of a run's graph, known from the pipeline before it exists.
+ */
+export interface ArtifactNode {
+  id: string;
+  /**
+   * The output's key.
+   */
+  name: string;
+  /**
+   * Schema title, e.g. `system.Model`.
+   */
+  type: string;
+  /**
+   * Id of the producing task.
+   */
+  producer: string | null;
+  parent: string | null;
+}
+/**
+ * An artifact as an input or output of a task. `id` is null where it came from elsewhere.
+ */
+export interface ArtifactRef {
+  name: string;
+  id: string | null;
+  type: string;
+  uri: string;
+  metadata: {
+    [k: string]: JsonValue;
+  };
+  producer: string | null;
+}
+/**
+ * An artifact that exists: where it is and what its producer said about it.
+ */
+export interface ArtifactStatus {
+  uri: string;
+  metadata: {
+    [k: string]: JsonValue;
+  };
+  /**
+   * Bytes; null where unknown or a folder.
+   */
+  size: number | null;
+  created_at: string | null;
+}
+/**
+ * One try of a task; the first is number 1.
+ */
+export interface Attempt {
+  number: number;
+  state: State;
+  started_at: string | null;
+  finished_at: string | null;
+  exit_code: number | null;
+  error: string | null;
+}
+/**
+ * A notebook and the cells chosen in it, in the notebook's order.
+ */
+export interface CellSelection {
+  /**
+   * The notebook's path, for names and messages.
+   */
+  notebook?: string;
+  cells: NotebookCell[];
+  /**
+   * Ids of the chosen cells.
+   *
+   * @minItems 1
+   */
+  selected: string[];
+}
+/**
+ * A cell as the notebook holds it.
+ */
+export interface NotebookCell {
+  id: string;
+  cell_type?: 'code' | 'markdown' | 'raw';
+  source: string;
+  tags?: string[];
+}
+/**
+ * A named backend as the browser sees it; it never carries a secret.
+ */
+export interface Connection {
+  name: string;
+  kind: ConnectionKind;
+  /**
+   * The API's address without credentials; empty for local.
+   */
+  host: string;
+  namespace: string;
+  state: ConnectionState;
+  /**
+   * Why it is not ready and what to do; empty when ready.
+   */
+  message: string;
+  removable: boolean;
+}
+/**
+ * `output`: task → artifact; `input`: artifact → task; `dependency`: task → task.
+ */
+export interface Edge {
+  source: string;
+  target: string;
+  kind: 'output' | 'input' | 'dependency';
+  /**
+   * The name of the input or parameter that travels.
+   */
+  label: string;
+}
+/**
+ * The body of every error of our own routes (`/apis` answers as Kubeflow does).
+ */
+export interface ErrorBody {
+  code: string;
+  message: string;
+  next_step: string;
+  problems: Problem[];
+}
+/**
+ * Something wrong at a place: a cell and line, a task, a parameter.
+ */
+export interface Problem {
+  message: string;
+  next_step: string;
+  cell: string | null;
+  /**
+   * 1-based.
+   */
+  line: number | null;
+  /**
+   * 1-based.
+   */
+  column: number | null;
+  place: string;
+}
+/**
+ * Server → browser. `seq` counts this socket's events; a gap means: fetch again.
+ */
+export interface Event {
+  seq: number;
+  topic: 'connections' | 'runs' | 'run' | 'log';
+  connection: string;
+  run_id: string;
+  task_id: string;
+  /**
+   * topic runs: new or changed.
+   */
+  runs: Run[];
+  /**
+   * topic runs: ids now gone.
+   */
+  deleted: string[];
+  /**
+   * topic run.
+   */
+  delta: GraphDelta | null;
+  /**
+   * topic log: bytes there are now.
+   */
+  log_size: number | null;
+  attempt: number | null;
+  connections: Connection[];
+  /**
+   * Set while the backend cannot be reached: why.
+   */
+  stale: string | null;
+}
+/**
+ * One run of a pipeline. Times are UTC.
+ */
+export interface Run {
+  run_id: string;
+  display_name: string;
+  state: State;
+  description: string;
+  created_at: string;
+  scheduled_at: string | null;
+  started_at: string | null;
+  finished_at: string | null;
+  error: string | null;
+  experiment_id: string;
+  pipeline_name: string;
+  pipeline_id: string | null;
+  pipeline_version_id: string | null;
+  recurring_run_id: string | null;
+  namespace: string;
+  archived: boolean;
+  parameters: {
+    [k: string]: JsonValue;
+  };
+  progress: Progress | null;
+}
+/**
+ * How many executable tasks (leaves of the graph) a run has, by what became of them.
+ */
+export interface Progress {
+  total: number;
+  running: number;
+  done: number;
+  failed: number;
+}
+/**
+ * What changed in a run since `base_revision`. A new `topology_key` means: fetch the graph.
+ */
+export interface GraphDelta {
+  run: Run;
+  base_revision: number;
+  revision: number;
+  topology_key: string;
+  tasks: {
+    [k: string]: TaskStatus;
+  };
+  artifacts: {
+    [k: string]: ArtifactStatus;
+  };
+}
+/**
+ * What moves while a task runs.
+ */
+export interface TaskStatus {
+  state: State;
+  created_at: string | null;
+  started_at: string | null;
+  finished_at: string | null;
+  /**
+   * One or a few lines: why it failed.
+   */
+  error: string | null;
+  attempts: Attempt[];
+  cached_from: TaskRef | null;
+}
+/**
+ * A task of some run.
+ */
+export interface TaskRef {
+  run_id: string;
+  task_id: string;
+}
+/**
+ * What the kernel knows of a variable the selection needs.
+ */
+export interface KernelVariable {
+  name: string;
+  type?: string;
+  preview?: string;
+  value?: unknown;
+  /**
+   * `value` is the variable, whole.
+   */
+  is_json?: boolean;
+  /**
+   * File the kernel saved the value to.
+   */
+  snapshot?: string | null;
+  error?: string | null;
+}
+/**
+ * A piece of an attempt's log. Offsets are bytes; a chunk never splits a character.
+ */
+export interface LogChunk {
+  text: string;
+  offset: number;
+  next_offset: number;
+  size: number;
+  /**
+   * The attempt is over and the chunk reaches its end.
+   */
+  complete: boolean;
+  attempt: number;
+}
+/**
+ * A connection the user adds. `token` is write-only: it is stored, never read back.
+ */
+export interface NewConnection {
+  name: string;
+  kind?: 'kubeflow';
+  host: string;
+  namespace?: string;
+  token?: string | null;
+  token_file?: string | null;
+  token_env?: string | null;
+}
+/**
+ * Something to show of a task: a MIME bundle as a notebook's output would hold it.
+ */
+export interface Output {
+  id: string;
+  task_id: string;
+  title: string;
+  /**
+   * e.g. markdown, html, metrics, roc, confusion_matrix, table.
+   */
+  kind: string;
+  artifact_id: string | null;
+  bundle: {
+    [k: string]: unknown;
+  };
+  metadata: {
+    [k: string]: unknown;
+  };
+  /**
+   * Why it cannot be shown, and the next step.
+   */
+  error: string | null;
+}
+/**
+ * What a submit form needs to know of a pipeline. Answer of `<c>/pipelines/describe`.
+ */
+export interface PipelineDescription {
+  name: string;
+  description: string;
+  parameters: PipelineParameter[];
+  /**
+   * What this connection could not run, by place.
+   */
+  problems: Problem[];
+}
+/**
+ * One parameter that a pipeline takes, as its IR declares it.
+ */
+export interface PipelineParameter {
+  name: string;
+  type: 'STRING' | 'NUMBER_INTEGER' | 'NUMBER_DOUBLE' | 'BOOLEAN' | 'LIST' | 'STRUCT' | 'TASK_FINAL_STATUS';
+  default: unknown;
+  has_default: boolean;
+  /**
+   * It has neither a default nor is it optional.
+   */
+  required: boolean;
+  description: string;
+}
+/**
+ * A run's shape and state. `tasks` and `artifacts` are keyed by node id.
+ */
+export interface RunGraph {
+  run: Run;
+  topology: Topology;
+  tasks: {
+    [k: string]: TaskStatus;
+  };
+  artifacts: {
+    [k: string]: ArtifactStatus;
+  };
+  /**
+   * Counts this run's changes; grows.
+   */
+  revision: number;
+}
+/**
+ * The shape of a run. It changes only when a loop or a group unfolds.
+ */
+export interface Topology {
+  /**
+   * A hash of the shape: same key, same layout.
+   */
+  key: string;
+  tasks: TaskNode[];
+  artifacts: ArtifactNode[];
+  edges: Edge[];
+}
+/**
+ * A step, or a group of steps, of a run's graph.
+ */
+export interface TaskNode {
+  id: string;
+  /**
+   * The task's key in the pipeline's DAG.
+   */
+  name: string;
+  display_name: string;
+  type: TaskType;
+  /**
+   * Id of the enclosing group; null at the top.
+   */
+  parent: string | null;
+  /**
+   * Index of a LOOP_ITERATION.
+   */
+  iteration: number | null;
+  component: string | null;
+}
+/**
+ * One page of the run list; an empty `next_page_token` means the last page.
+ */
+export interface RunPage {
+  runs: Run[];
+  next_page_token: string;
+  total_size: number | null;
+}
+/**
+ * What the run list asks for; every criterion narrows the list.
+ */
+export interface RunQuery {
+  /**
+   * A part of the name, in any case.
+   */
+  name?: string;
+  states?: State[];
+  experiment_id?: string | null;
+  pipeline_name?: string | null;
+  archived?: boolean;
+  sort_by?: 'created_at' | 'finished_at' | 'display_name' | 'state' | 'duration';
+  descending?: boolean;
+  page_size?: number;
+  page_token?: string;
+}
+/**
+ * A variable the step needs, and where its value is to come from.
+ *
+ * `parameter`: a JSON value, editable; `snapshot`: the kernel's live value, saved to a file;
+ * `recompute`: the earlier cells that define it run first, inside the step.
+ */
+export interface StepInput {
+  name: string;
+  source: 'parameter' | 'snapshot' | 'recompute';
+  type: string;
+  value: unknown;
+  snapshot: string | null;
+  preview: string;
+  /**
+   * Ids of the defining cells.
+   */
+  defined_in: string[];
+}
+/**
+ * What will run: the answer the dialog shows before anything starts.
+ */
+export interface StepPlan {
+  name: string;
+  inputs: StepInput[];
+  /**
+   * Distributions the code imports, as requirements.
+   */
+  packages: string[];
+  /**
+   * The code that will run, cells separated by `# %%` lines.
+   */
+  code: string;
+  /**
+   * Ids of earlier cells or parts that come along.
+   */
+  included: string[];
+  problems: Problem[];
+}
+/**
+ * The dialog's question and, with the user's choices filled in, the order to run.
+ */
+export interface StepRequest {
+  selection: CellSelection;
+  name?: string;
+  /**
+   * The user's choices; null: propose.
+   */
+  inputs?: StepInput[] | null;
+  variables?: KernelVariable[];
+  /**
+   * Requirements to install; null: propose.
+   */
+  packages?: string[] | null;
+  interpreter?: string | null;
+  caching?: boolean | null;
+}
+/**
+ * A pipeline to run. `pipeline` is IR: `pipeline_spec` fields, or with `platforms` beside.
+ */
+export interface Submission {
+  /**
+   * Compiled IR: YAML or JSON text, or parsed.
+   */
+  pipeline:
+    | {
+        [k: string]: unknown;
+      }
+    | string;
+  display_name?: string;
+  description?: string;
+  parameters?: {
+    [k: string]: JsonValue;
+  };
+  experiment_id?: string | null;
+  /**
+   * Overrides every task's caching; null keeps.
+   */
+  caching?: boolean | null;
+  /**
+   * Python that runs the steps on `local`; null: the engine's own.
+   */
+  interpreter?: string | null;
+}
+/**
+ * Browser → server on the events socket.
+ */
+export interface Subscription {
+  action: 'subscribe' | 'unsubscribe';
+  topic: 'connections' | 'runs' | 'run' | 'log';
+  connection?: string;
+  run_id?: string;
+  task_id?: string;
+  attempt?: number | null;
+}
+/**
+ * What the viewer shows of one clicked task.
+ */
+export interface TaskDetail {
+  run_id: string;
+  node: TaskNode;
+  status: TaskStatus;
+  inputs: TaskIO;
+  outputs: TaskIO;
+  image: string;
+  command: string[];
+  /**
+   * The Python function's source where the task has one.
+   */
+  source: string;
+  packages: string[];
+  caching: boolean;
+  cache_key: string;
+}
+/**
+ * One side of a task.
+ */
+export interface TaskIO {
+  parameters: {
+    [k: string]: JsonValue;
+  };
+  artifacts: ArtifactRef[];
+}
