@@ -451,6 +451,32 @@ class StepPlan(Model):
     problems: list[Problem] = Field(default_factory=list)
 
 
+class PipelineText(Model):
+    """A pipeline file to look at before it runs."""
+
+    text: str = Field(description="Compiled IR: YAML or JSON.")
+
+
+class PipelineParameter(Model):
+    """A parameter of a pipeline, as its IR declares it."""
+
+    name: str
+    type: str = Field("STRING", description="IR's word: STRING, NUMBER_INTEGER, LIST, STRUCT …")
+    description: str = ""
+    required: bool = Field(True, description="Neither optional nor given a default.")
+    default: JsonValue = None
+    choices: list[JsonValue] = Field(default_factory=list, description="The only values allowed.")
+
+
+class PipelineDescription(Model):
+    """What the submit dialog shows of a pipeline file; `problems` say why it cannot run."""
+
+    name: str = ""
+    description: str = ""
+    parameters: list[PipelineParameter] = Field(default_factory=list)
+    problems: list[Problem] = Field(default_factory=list)
+
+
 # --- events ------------------------------------------------------------------------------------
 
 

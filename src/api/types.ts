@@ -333,30 +333,42 @@ export interface Output {
   error: string | null;
 }
 /**
- * What a submit form needs to know of a pipeline. Answer of `<c>/pipelines/describe`.
+ * What the submit dialog shows of a pipeline file; `problems` say why it cannot run.
  */
 export interface PipelineDescription {
   name: string;
   description: string;
   parameters: PipelineParameter[];
-  /**
-   * What this connection could not run, by place.
-   */
   problems: Problem[];
 }
 /**
- * One parameter that a pipeline takes, as its IR declares it.
+ * A parameter of a pipeline, as its IR declares it.
  */
 export interface PipelineParameter {
   name: string;
-  type: 'STRING' | 'NUMBER_INTEGER' | 'NUMBER_DOUBLE' | 'BOOLEAN' | 'LIST' | 'STRUCT' | 'TASK_FINAL_STATUS';
-  default: unknown;
-  has_default: boolean;
   /**
-   * It has neither a default nor is it optional.
+   * IR's word: STRING, NUMBER_INTEGER, LIST, STRUCT …
+   */
+  type: string;
+  description: string;
+  /**
+   * Neither optional nor given a default.
    */
   required: boolean;
-  description: string;
+  default: unknown;
+  /**
+   * The only values allowed.
+   */
+  choices: JsonValue[];
+}
+/**
+ * A pipeline file to look at before it runs.
+ */
+export interface PipelineText {
+  /**
+   * Compiled IR: YAML or JSON.
+   */
+  text: string;
 }
 /**
  * A run's shape and state. `tasks` and `artifacts` are keyed by node id.
