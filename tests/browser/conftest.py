@@ -1,0 +1,126 @@
+"""Fixtures of the browser tests: a running lab, and a page in it whose errors fail the test."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.lab import Lab
+from tests.packaging import oldest
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "test-results"
+LOAD_MS = 90_000
+ACTION_MS = 30_000
+
+# Messages of JupyterLab itself that say nothing about us. Keep each narrow and say why.
+KNOWN_ERRORS: tuple[re.Pattern[str], ...] = ()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """Save what a failed test saw: the page as a picture, and the server's log."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        folder = RESULTS / re.sub(r"[^\w.-]+", "-", f"{item.config.getoption('--lab')}-{item.name}")
+        folder.mkdir(parents=True, exist_ok=True)
+        page, lab = item.funcargs.get("page"), item.funcargs.get("lab")
+        if isinstance(page, Page) and not page.is_closed():
+            page.screenshot(path=folder / f"{report.when}.png")
+        if isinstance(lab, Lab) and lab.log.exists():
+            shutil.copy(lab.log, folder / "server.log")
+        report.sections.append(("saved", f"screenshot and server log: {folder}"))
+    return report
+
+
+@pytest.fixture(autouse=True)
+def jp_asyncio_loop() -> None:
+    """No event loop of pytest-jupyter's: Playwright keeps its own running."""
+
+
+@pytest.fixture(autouse=True)
+def jp_server_cleanup() -> None:
+    """No server of pytest-jupyter's to clean up: the lab is a process of its own."""
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The lab that `--lab` names, running; all tests of a session share it."""
+    kind = request.config.getoption("--lab")
+    folder = tmp_path_factory.mktemp(kind)
+    if kind == "kubeflow":
+        running = Lab.in_kubeflow(Path(sys.executable), folder)
+    elif kind == "oldest":
+        running = Lab.with_token(oldest.environment(), folder, kind)
+    else:
+        running = Lab.with_token(Path(sys.executable), folder)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the session."""
+    with sync_playwright() as playwright:
+        path = chromium.find(playwright)
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page_errors() -> list[str]:
+    """What went wrong in the page so far: console errors, uncaught exceptions.
+
+    A test that provokes an error on purpose removes it from the list.
+    """
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, lab: Lab, page_errors: list[str]) -> Iterator[Page]:
+    """A fresh page with the lab open and restored; any error in its console fails the test."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(ACTION_MS)
+    page = context.new_page()
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            place = message.location.get("url", "")
+            page_errors.append(f"{message.text} ({place})")
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: page_errors.append(f"uncaught: {error}"))
+    try:
+        open_lab(page, lab)
+        yield page
+    finally:
+        context.close()
+    unknown = [text for text in page_errors if not any(k.search(text) for k in KNOWN_ERRORS)]
+    assert not unknown, "errors in the browser's console:\n" + "\n".join(unknown)
+
+
+def open_lab(page: Page, lab: Lab, path: str = "lab") -> None:
+    """Open the lab in an empty workspace and wait until every plugin has started."""
+    separator = "&" if lab.token else "?"
+    page.goto(f"{lab.page_url(path)}{separator}reset", timeout=LOAD_MS)
+    page.wait_for_function("window.jupyterapp !== undefined", timeout=LOAD_MS)
+    page.evaluate("async () => { await window.jupyterapp.restored; }")
+    page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=LOAD_MS)
