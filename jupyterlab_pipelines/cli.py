@@ -198,7 +198,10 @@ def parse_parameters(
                 values[name] = json.loads(text.lower() if types[name] == "BOOLEAN" else text)
             except ValueError:
                 problems.append(
-                    Problem(place=name, message=f"{text!r} is not a {_TYPE_WORDS[types[name]]}")
+                    Problem(
+                        place=name,
+                        message=f"{text!r} is not a {_TYPE_WORDS.get(types[name], 'JSON value')}",
+                    )
                 )
     if problems:
         raise InvalidParameter(

@@ -342,36 +342,6 @@ class Submission(Model):
     )
 
 
-class PipelineParameter(Model):
-    """One parameter that a pipeline takes, as its IR declares it."""
-
-    name: str
-    type: Literal[
-        "STRING",
-        "NUMBER_INTEGER",
-        "NUMBER_DOUBLE",
-        "BOOLEAN",
-        "LIST",
-        "STRUCT",
-        "TASK_FINAL_STATUS",
-    ]
-    default: JsonValue = None
-    has_default: bool = False
-    required: bool = Field(True, description="It has neither a default nor is it optional.")
-    description: str = ""
-
-
-class PipelineDescription(Model):
-    """What a submit form needs to know of a pipeline. Answer of `<c>/pipelines/describe`."""
-
-    name: str
-    description: str = ""
-    parameters: list[PipelineParameter] = Field(default_factory=list)
-    problems: list[Problem] = Field(
-        default_factory=list, description="What this connection could not run, by place."
-    )
-
-
 class NotebookCell(Model):
     """A cell as the notebook holds it."""
 
