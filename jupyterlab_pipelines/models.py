@@ -421,10 +421,10 @@ class StepPlan(Model):
     problems: list[Problem] = Field(default_factory=list)
 
 
-class PipelineText(Model):
-    """A pipeline file to look at before it runs."""
+class PipelineSource(Model):
+    """A pipeline to look at before it runs."""
 
-    text: str = Field(description="Compiled IR: YAML or JSON.")
+    pipeline: dict[str, Any] | str = Field(description="Compiled IR: YAML or JSON text, or parsed.")
 
 
 class PipelineParameter(Model):

@@ -362,13 +362,17 @@ export interface PipelineParameter {
   choices: JsonValue[];
 }
 /**
- * A pipeline file to look at before it runs.
+ * A pipeline to look at before it runs.
  */
-export interface PipelineText {
+export interface PipelineSource {
   /**
-   * Compiled IR: YAML or JSON.
+   * Compiled IR: YAML or JSON text, or parsed.
    */
-  text: string;
+  pipeline:
+    | {
+        [k: string]: unknown;
+      }
+    | string;
 }
 /**
  * A run's shape and state. `tasks` and `artifacts` are keyed by node id.
