@@ -1,0 +1,109 @@
+/** The connections there are and whether each can be used now. */
+import type { IDisposable } from '@lumino/disposable';
+import { Signal, type ISignal } from '@lumino/signaling';
+import type { PipelinesClient } from '../api/client';
+import type { EventSocket } from '../api/events';
+import { asRequestError, type RequestError } from '../api/request';
+import type { Connection, NewConnection } from '../api/types';
+import { sameJson } from './equality';
+import { Loader } from './loader';
+
+export class ConnectionsModel implements IDisposable {
+  constructor(
+    private readonly client: PipelinesClient,
+    private readonly events: EventSocket
+  ) {}
+
+  /** Null until the first answer. */
+  get connections(): readonly Connection[] | null {
+    return this._connections;
+  }
+
+  /** Why the list could not be read; null when it could. */
+  get error(): RequestError | null {
+    return this._error;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  find(name: string): Connection | null {
+    return this._connections?.find(one => one.name === name) ?? null;
+  }
+
+  /** Starts listening; further calls do nothing. */
+  start(): void {
+    if (this._subscription || this._isDisposed) {
+      return;
+    }
+    this._subscription = this.events.subscribe(
+      { topic: 'connections' },
+      {
+        onEvent: event => this._set(event.connections, null),
+        onResync: () => void this.refresh()
+      }
+    );
+    void this.refresh();
+  }
+
+  refresh(): Promise<void> {
+    return this._loader.run();
+  }
+
+  /** Rejects with RequestError. */
+  async add(connection: NewConnection): Promise<void> {
+    await this.client.addConnection(connection);
+    await this.refresh();
+  }
+
+  /** Rejects with RequestError. */
+  async remove(name: string): Promise<void> {
+    await this.client.removeConnection(name);
+    await this.refresh();
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      this._subscription?.dispose();
+      this._loader.stop();
+      Signal.clearData(this);
+    }
+  }
+
+  private async _load(signal: AbortSignal): Promise<void> {
+    try {
+      this._set(await this.client.connections(signal), null);
+    } catch (error) {
+      if (!signal.aborted) {
+        this._set(this._connections, asRequestError(error));
+      }
+    }
+  }
+
+  private _set(
+    connections: readonly Connection[] | null,
+    error: RequestError | null
+  ): void {
+    const same =
+      sameJson(connections, this._connections) &&
+      error?.message === this._error?.message;
+    this._connections = connections;
+    this._error = error;
+    if (!same) {
+      this._changed.emit();
+    }
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _loader = new Loader(signal => this._load(signal));
+  private _connections: readonly Connection[] | null = null;
+  private _error: RequestError | null = null;
+  private _subscription: IDisposable | null = null;
+  private _isDisposed = false;
+}
