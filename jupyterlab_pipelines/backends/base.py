@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..models import (
     ConnectionKind,
     ConnectionState,
     LogChunk,
+    Problem,
     Run,
     RunGraph,
     RunPage,
@@ -66,6 +67,8 @@ class Changes:
     cursor: str
     runs: Sequence[Run] = ()
     deleted: Sequence[str] = ()
+    #: Runs whose tasks may have changed although the run itself looks the same.
+    unsure: Sequence[str] = ()
 
 
 class Backend(Protocol):
@@ -93,8 +96,15 @@ class Backend(Protocol):
 
     async def get_task(self, run_id: str, task_id: str) -> TaskDetail: ...
 
+    async def preflight(self, pipeline: Mapping[str, Any]) -> Sequence[Problem]:
+        """What this engine could not run of a pipeline, by task; raises InvalidPipeline."""
+        ...
+
     async def submit(self, submission: Submission) -> Run:
-        """Starts a run, or raises BadInput and leaves nothing behind."""
+        """Starts a run, or raises BadInput and leaves nothing behind.
+
+        `submission.pipeline` is a parsed dict, as `pipeline_text.read_pipeline` returns it.
+        """
         ...
 
     async def terminate(self, run_id: str) -> None: ...
