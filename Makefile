@@ -39,11 +39,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml package.json yarn.lock | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test,examples]"
-	$(BIN)/jupyter labextension develop . --overwrite
-	@touch $@ $(VENV)/.built
+	$(BIN)/jupyter-builder develop . --overwrite
+	@touch $@
 
-$(VENV)/.built: $(VENV)/.installed $(FRONTEND)
-	$(BIN)/jlpm install
+# Only a change of the front end itself builds it again.
+$(VENV)/.built: $(FRONTEND) | $(VENV)/.installed
 	$(BIN)/jlpm build
 	@touch $@
 
@@ -58,10 +58,13 @@ lab: build
 
 # --- testing -----------------------------------------------------------------------------------
 
+# Every part runs, whatever became of the one before; the exit code tells of all.
 test: build
-	@$(PARALLEL) lint-py lint-ts check-types test-ts
-	@$(PARALLEL) test-py oldest
-	@$(MAKE) --no-print-directory test-browser
+	@failed=0; \
+	$(PARALLEL) lint-py lint-ts check-types test-ts || failed=1; \
+	$(PARALLEL) test-py oldest || failed=1; \
+	$(MAKE) --no-print-directory test-browser || failed=1; \
+	exit $$failed
 
 test-py: install
 	$(BIN)/python -m pytest
