@@ -1,7 +1,10 @@
 """The store's tables, as the migrations that build them; a released migration never changes.
 
 Times are microseconds UTC. JSON columns hold text. `changed` is the store-wide counter's value at
-a row's last change.
+a row's last change. A `state_history` is a list of `{"state", "update_time"}`, and "error" where
+there is one. `round` counts a run's retries by the user from 1; `starts` how often its supervisor
+was started since it last came up; `total` to `failed` the run's leaves. The settings `workers` and
+`min_free_bytes` live in `meta`.
 """
 
 from __future__ import annotations
@@ -71,6 +74,7 @@ CREATE TABLE runs (
     caching INTEGER,
     cancel_requested INTEGER NOT NULL DEFAULT 0,
     round INTEGER NOT NULL DEFAULT 1,
+    starts INTEGER NOT NULL DEFAULT 0,
     revision INTEGER NOT NULL DEFAULT 1,
     topology_key TEXT NOT NULL DEFAULT '',
     changed INTEGER NOT NULL,
@@ -143,6 +147,7 @@ CREATE TABLE attempts (
     exit_code INTEGER,
     error TEXT,
     directory TEXT NOT NULL,
+    boot TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (run_id, task_id, number)
 ) WITHOUT ROWID;
 
@@ -161,6 +166,8 @@ CREATE TABLE artifacts (
     created_at INTEGER,
     PRIMARY KEY (run_id, artifact_id)
 );
+
+CREATE INDEX artifacts_uri ON artifacts (uri);
 
 CREATE TABLE cache (
     cache_key TEXT NOT NULL,
