@@ -17,6 +17,13 @@ from pydantic import JsonValue
 from ...models import State, TaskRef, TaskType
 
 
+class TaskFailure(Exception):
+    """A task cannot go on, for a reason the user reads: the supervisor fails the task with it.
+
+    `Scheduler.invocation` and `Scheduler.collect` raise it; no retry can help.
+    """
+
+
 @dataclass
 class ArtifactRecord:
     """One artifact as a task received or produced it."""
@@ -74,6 +81,7 @@ class RunContext:
     parameters: dict[str, JsonValue]
     caching: bool | None = None  # overrides every task's option
     namespace: str = ""
+    workspace: Path | None = None  # shared by the run's tasks; null: beside `artifacts_root`
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,7 @@ class ReadyTask:
     kind: TaskType  # RUNTIME or IMPORTER
     cache_key: str  # empty: not to be cached
     retry: RetryPolicy
+    timeout: float | None = None  # seconds an attempt may take
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,7 @@ class Invocation:
     function: str = ""
     pip_index_urls: list[str] = field(default_factory=list)
     pip_trusted_hosts: list[str] = field(default_factory=list)
+    directories: list[Path] = field(default_factory=list)  # to exist before the launch
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The pure planner: from a pipeline and what has ended to what runs next. No I/O, no processes."""

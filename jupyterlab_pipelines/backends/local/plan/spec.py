@@ -1,0 +1,179 @@
+"""A pipeline as small typed objects: what the IR says, without its wire format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pydantic import JsonValue
+
+from ..records import RetryPolicy
+
+
+class ParameterType(str, Enum):
+    """The IR's parameter types."""
+
+    DOUBLE = "NUMBER_DOUBLE"
+    INTEGER = "NUMBER_INTEGER"
+    STRING = "STRING"
+    BOOLEAN = "BOOLEAN"
+    LIST = "LIST"
+    STRUCT = "STRUCT"
+    TASK_FINAL_STATUS = "TASK_FINAL_STATUS"
+    TASK_CONFIG = "TASK_CONFIG"
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """A parameter that a component takes or gives."""
+
+    name: str
+    type: ParameterType
+    optional: bool = False
+    has_default: bool = False
+    default: JsonValue = None
+    literals: tuple[JsonValue, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class ArtifactSpec:
+    """An artifact that a component takes or gives. `type` is the schema's title."""
+
+    name: str
+    type: str = "system.Artifact"
+    schema: dict[str, str] = field(default_factory=dict)  # the IR's artifactType, as it came
+    is_list: bool = False
+    optional: bool = False
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OutputRef:
+    """An output of another task of the same DAG."""
+
+    task: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A value written into the pipeline; its strings may hold placeholders."""
+
+    value: JsonValue
+
+
+@dataclass(frozen=True)
+class ComponentInput:
+    """An input of the component that encloses the task."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class FinalStatus:
+    """How another task of the same DAG ended."""
+
+    task: str
+
+
+@dataclass(frozen=True)
+class ParameterSource:
+    """Where a task's parameter comes from, and the CEL expression that picks a part of it."""
+
+    origin: Constant | ComponentInput | OutputRef | FinalStatus
+    selector: str = ""
+
+
+ArtifactSource = ComponentInput | OutputRef
+
+
+@dataclass(frozen=True)
+class Iterator:
+    """What a loop goes over: `raw` (JSON text), or the input `items`; `item` names each element."""
+
+    item: str
+    raw: str = ""
+    items: str = ""
+    over_artifacts: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """A node of a DAG. `dependencies` holds the stated ones and those its inputs imply."""
+
+    name: str
+    display_name: str
+    component: str
+    parameters: dict[str, ParameterSource] = field(default_factory=dict)
+    artifacts: dict[str, ArtifactSource] = field(default_factory=dict)
+    dependencies: tuple[str, ...] = ()
+    caching: bool = False
+    cache_key: str = ""
+    condition: str = ""
+    whatever_happened: bool = False  # ALL_UPSTREAM_TASKS_COMPLETED
+    iterator: Iterator | None = None
+    parallelism: int = 0  # 0: no limit
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    unknown: tuple[str, ...] = ()  # fields this planner does not know
+
+
+@dataclass(frozen=True)
+class Dag:
+    """A group's tasks, and which of their outputs are the group's own.
+
+    Several selectors of one output mean: the first whose task succeeded.
+    """
+
+    tasks: dict[str, Task]
+    parameters: dict[str, tuple[OutputRef, ...]] = field(default_factory=dict)
+    artifacts: dict[str, tuple[OutputRef, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A command in an image."""
+
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Importer:
+    """Brings an existing artifact into the run: `uri`, or the parameter that holds it."""
+
+    uri: str = ""
+    parameter: str = ""
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
+    to_workspace: bool = False
+    reimport: bool = False
+
+
+@dataclass(frozen=True)
+class OtherExecutor:
+    """An executor of a kind that only other platforms have."""
+
+    kind: str
+
+
+Executor = Container | Importer | OtherExecutor
+
+
+@dataclass(frozen=True)
+class Component:
+    """What a task runs: a DAG or an executor, with its inputs and outputs."""
+
+    name: str
+    input_parameters: dict[str, ParameterSpec] = field(default_factory=dict)
+    input_artifacts: dict[str, ArtifactSpec] = field(default_factory=dict)
+    output_parameters: dict[str, ParameterSpec] = field(default_factory=dict)
+    output_artifacts: dict[str, ArtifactSpec] = field(default_factory=dict)
+    dag: Dag | None = None
+    executor: Executor | None = None
+    platform: dict[str, Any] = field(default_factory=dict)  # the executor's Kubernetes options
+    timeout: float | None = None  # seconds an attempt may take
+    unknown: tuple[str, ...] = ()
