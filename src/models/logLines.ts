@@ -6,9 +6,12 @@ const MAX_CHARACTERS = 16_000_000;
 /** A longer line is cut: one line of megabytes would freeze any view. */
 const MAX_LINE = 4_000;
 
+const ESCAPE = String.fromCharCode(0x1b);
+const BELL = String.fromCharCode(0x07);
+
 /** Matches the escape sequences of terminals, except colours, which the view understands. */
 const CONTROL = new RegExp(
-  '\\u001b(?:\\[[0-9;?]*[A-Za-ln-z]|\\][^\\u0007]*(?:\\u0007|\\u001b\\\\)|[()][A-Z0-9])',
+  `${ESCAPE}(?:\\[[0-9;?]*[A-Za-ln-z]|\\][^${BELL}]*(?:${BELL}|${ESCAPE}\\\\)|[()][A-Z0-9])`,
   'g'
 );
 
