@@ -1,0 +1,96 @@
+"""Files and folders as HTTP answers: streamed, in part where a Range asks for a part."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tarfile
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from ...base import ApiResponse
+
+_CHUNK = 256 * 1024
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def file_response(
+    path: Path, media_type: str, range_header: str = "", *, attachment: bool = False
+) -> ApiResponse:
+    """A file's bytes: all, or those that `range_header` names (one range of bytes).
+
+    With `attachment` a browser saves it: what a pipeline wrote must not run as a page of this
+    server. Raises OSError where the file cannot be opened.
+    """
+    file = path.open("rb")
+    return _response(file, path.stat().st_size, media_type, path.name, range_header, attachment)
+
+
+def folder_response(path: Path) -> ApiResponse:
+    """A folder as a tar.gz of its own name, links kept as links; always whole."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the answer's reader closes it
+    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
+        archive.add(path, arcname=path.name)
+    size = file.tell()
+    return _response(file, size, "application/gzip", f"{path.name}.tar.gz", "", True)
+
+
+def _response(
+    file: IO[bytes],
+    size: int,
+    media_type: str,
+    name: str,
+    range_header: str,
+    attachment: bool,
+) -> ApiResponse:
+    headers = {
+        "Content-Type": media_type,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "no-cache, private",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if attachment:
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+        headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    status, start, end = _part(range_header, size)
+    if status == 416:
+        file.close()
+        headers["Content-Range"] = f"bytes */{size}"
+        return ApiResponse(416, {**headers, "Content-Length": "0"}, b"")
+    if status == 206:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    headers["Content-Length"] = str(end - start)
+    return ApiResponse(status, headers, _pieces(file, start, end))
+
+
+def _part(range_header: str, size: int) -> tuple[int, int, int]:
+    """The status, start and end (exclusive) of what is served; a Range not understood is none."""
+    match = _RANGE.fullmatch(range_header.strip())
+    if match is None or match.groups() == ("", ""):
+        return 200, 0, size
+    first, last = match.groups()
+    if not first:
+        start, end = max(size - int(last), 0), size
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < start:
+            return 200, 0, size
+    return (206, start, end) if start < end else (416, 0, 0)
+
+
+async def _pieces(file: IO[bytes], start: int, end: int) -> AsyncIterator[bytes]:
+    """The bytes `[start, end)`, at most; the file is closed in the end."""
+    try:
+        await asyncio.to_thread(file.seek, start)
+        left = end - start
+        while left > 0:
+            piece = await asyncio.to_thread(file.read, min(left, _CHUNK))
+            if not piece:
+                break
+            left -= len(piece)
+            yield piece
+    finally:
+        file.close()
