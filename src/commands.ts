@@ -51,6 +51,11 @@ const RUN_ARGS: ReadonlyJSONObject = {
     run_id: {
       type: 'string',
       description: 'Id of the run; empty: the runs selected in the panel'
+    },
+    run_ids: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'Ids of several runs'
     }
   }
 };

@@ -1,16 +1,8 @@
 /** The array of plugins that JupyterLab activates; nothing else. */
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { panel } from './plugins/panel';
+import { service } from './plugins/service';
 
-const plugins: JupyterFrontEndPlugin<unknown>[] = [
-  {
-    id: 'jupyterlab-pipelines:plugin',
-    description: 'Proves that the extension is loaded.',
-    autoStart: true,
-    activate: (app: JupyterFrontEnd) => undefined
-  }
-];
+const plugins: JupyterFrontEndPlugin<unknown>[] = [service, panel];
 
 export default plugins;

@@ -1,0 +1,188 @@
+/** The sidebar's content: connection, filters, and the live list of runs. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { refreshIcon } from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import React, { useRef } from 'react';
+import type { Run } from '../../api/types';
+import { CommandIDs } from '../../commands';
+import { Message } from '../message';
+import { useSignals } from '../useSignal';
+import { ConnectionPicker } from './connectionPicker';
+import { FirstSteps, NothingFound } from './emptyState';
+import { Filters, isFiltered } from './filters';
+import type { RunsPanelModel } from './model';
+import { RunList } from './runList';
+import type { RowAction } from './runRow';
+
+const ACTIONS: Record<RowAction, string> = {
+  stop: CommandIDs.stopRun,
+  retry: CommandIDs.retryRun,
+  delete: CommandIDs.deleteRun
+};
+
+export interface IPanelProps {
+  model: RunsPanelModel;
+  commands: CommandRegistry;
+  /** Path of the example notebook; null where the file browser has none. */
+  findExample: () => Promise<string | null>;
+  trans: TranslationBundle;
+}
+
+export default function Panel(props: IPanelProps): JSX.Element {
+  const { model, commands, trans } = props;
+  const { connections } = model.service;
+  useSignals(model.changed, model.runs.changed, connections.changed);
+  const run = (id: string, args: { [name: string]: string } = {}) => {
+    void commands.execute(id, { connection: model.connection, ...args });
+  };
+  return (
+    <div className="jp-PipelinesRuns">
+      <div className="jp-PipelinesRuns-head">
+        <ConnectionPicker
+          connections={connections.connections}
+          current={model.connection}
+          trans={trans}
+          onChoose={name => model.choose(name)}
+          onAdd={() => run(CommandIDs.addConnection)}
+          onRemove={connection =>
+            run(CommandIDs.removeConnection, { connection })
+          }
+        />
+        <button
+          type="button"
+          className="jp-Pipelines-iconButton"
+          title={trans.__('Refresh runs')}
+          aria-label={trans.__('Refresh runs')}
+          onClick={() => run(CommandIDs.refresh)}
+        >
+          <refreshIcon.react tag={null} width="16px" height="16px" />
+        </button>
+      </div>
+      <Notices model={model} />
+      <Filters
+        query={model.runs.query}
+        summary={summarise(model, trans)}
+        trans={trans}
+        onChange={change => model.setQuery(change)}
+      />
+      <Body {...props} />
+    </div>
+  );
+}
+
+/** How many runs there are, or are selected. */
+function summarise(model: RunsPanelModel, trans: TranslationBundle): string {
+  const { runs, totalSize } = model.runs;
+  const selected = model.selection.ids.size;
+  if (selected > 1) {
+    return trans.__('%1 selected', selected);
+  }
+  if (!runs?.length) {
+    return '';
+  }
+  const count = totalSize ?? runs.length;
+  const text = count.toLocaleString();
+  return totalSize === null && model.runs.hasMore
+    ? trans.__('%1+ runs', text)
+    : trans._n('%1 run', '%1 runs', count, text);
+}
+
+/** At most one line on what is wrong: the server, the connection, or the live updates. */
+function Notices(props: { model: RunsPanelModel }): JSX.Element | null {
+  const { service, runs, connection } = props.model;
+  useSignals(service.events.statusChanged);
+  const error = service.connections.error ?? runs.error;
+  if (error) {
+    return (
+      <Message
+        kind={runs.runs ? 'warning' : 'error'}
+        message={error.message}
+        nextStep={error.nextStep}
+      />
+    );
+  }
+  const shown = service.connections.find(connection);
+  if (shown && shown.state !== 'ready' && shown.message) {
+    return <Message kind="warning" message={shown.message} />;
+  }
+  const stale = runs.stale ?? service.events.status.reason;
+  return stale ? <Message kind="warning" message={stale} /> : null;
+}
+
+function Body(props: IPanelProps): JSX.Element {
+  const { model, commands, trans } = props;
+  const { connection } = model;
+  const { runs, loading } = useSteadyRuns(model);
+  const act = (action: RowAction, chosen: Run[]) => {
+    void commands.execute(ACTIONS[action], {
+      connection,
+      run_ids: chosen.map(run => run.run_id)
+    });
+  };
+  if (!runs) {
+    return (
+      <div className="jp-PipelinesRuns-body" aria-busy={loading}>
+        {loading && <Skeleton label={trans.__('Reading the runs…')} />}
+      </div>
+    );
+  }
+  return (
+    <div className="jp-PipelinesRuns-body" aria-busy={loading}>
+      {runs.length ? (
+        <RunList
+          key={connection}
+          model={model}
+          runs={runs}
+          trans={trans}
+          onOpen={run =>
+            void commands.execute(CommandIDs.openRun, {
+              connection,
+              run_id: run.run_id
+            })
+          }
+          onAction={act}
+        />
+      ) : isFiltered(model.runs.query) ? (
+        <NothingFound
+          trans={trans}
+          onClear={() => model.setQuery({ name: '', states: [] })}
+        />
+      ) : (
+        <FirstSteps
+          trans={trans}
+          findExample={props.findExample}
+          onOpen={path =>
+            void commands.execute(CommandIDs.openExample, { path })
+          }
+        />
+      )}
+    </div>
+  );
+}
+
+/** The list to draw: while a new query loads, the one before, so that nothing flickers. */
+function useSteadyRuns(model: RunsPanelModel): {
+  runs: readonly Run[] | null;
+  loading: boolean;
+} {
+  const { runs, error, isLoading } = model.runs;
+  const last = useRef({ model: model.runs, runs });
+  if (runs || error || last.current.model !== model.runs) {
+    last.current = { model: model.runs, runs };
+  }
+  return { runs: last.current.runs, loading: isLoading };
+}
+
+/** Grey rows in the place of the first runs; the style sheet shows them only after a moment. */
+function Skeleton(props: { label: string }): JSX.Element {
+  return (
+    <div className="jp-PipelinesRuns-skeleton" aria-label={props.label}>
+      {[68, 52, 60, 44].map(width => (
+        <div key={width}>
+          <span style={{ width: `${width}%` }} />
+          <span style={{ width: `${width - 20}%` }} />
+        </div>
+      ))}
+    </div>
+  );
+}
