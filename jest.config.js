@@ -34,5 +34,6 @@ module.exports = {
   passWithNoTests: true,
   reporters: ['default'],
   testRegex: 'src/.*/__tests__/.*\\.spec\\.tsx?$',
+  verbose: false,
   transformIgnorePatterns: [`/node_modules/(?!${esModules}).+`]
 };
