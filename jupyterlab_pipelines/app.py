@@ -1,11 +1,83 @@
-"""The Jupyter server extension: traits and wiring."""
+"""The Jupyter server extension: traits, wiring, and care for the embedded engine."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
 from jupyter_server.extension.application import ExtensionApp
+from tornado.ioloop import PeriodicCallback
+from traitlets import List, Type, Unicode
+
+from .connections import Connections, default_home
+from .errors import PipelinesError
+from .routes import Desk, handlers
+
+#: Seconds between two looks at the engine's runs: whether they are alive, and whether there are any.
+CARE_INTERVAL = 60.0
 
 
 class PipelinesApp(ExtensionApp):
     """Serves the pipelines of every connection beside JupyterLab."""
 
     name = "jupyterlab_pipelines"
+    load_other_extensions = True
+
+    home = Unicode(
+        help="Folder of the embedded engine: runs, logs and artifacts. Default:"
+        " $JUPYTERLAB_PIPELINES_HOME, else jupyterlab_pipelines in Jupyter's data folder."
+    ).tag(config=True)
+    connections_class = Type(
+        Connections, klass=Connections, help="What finds, stores and opens connections."
+    ).tag(config=True)
+    trusted_origins = List(
+        Unicode(),
+        help="Origins (https://host) of pages that may use the pipelines although they are not"
+        " this server's own; needed only behind a proxy that hides the Host header.",
+    ).tag(config=True)
+
+    connections: Connections
+
+    def initialize_settings(self) -> None:
+        home = Path(self.home).expanduser() if self.home else default_home()
+        self.connections = self.connections_class(home)
+        threading.Thread(
+            target=self._reconcile, name="jupyterlab-pipelines-start", daemon=True
+        ).start()
+        self._care = PeriodicCallback(self._look_after, CARE_INTERVAL * 1000)
+        self._care.start()
+
+    def initialize_handlers(self) -> None:
+        self.handlers.extend(handlers(Desk(self.connections, tuple(self.trusted_origins))))
+
+    async def stop_extension(self) -> None:
+        """Frees connections and watchers; runs go on without the server."""
+        self._care.stop()
+        await self.connections.close()
+
+    # --- the embedded engine -------------------------------------------------------------------
+
+    def _reconcile(self) -> None:
+        """Picks up runs whose supervisor is gone. The server never waits for it, nor fails."""
+        try:
+            self.connections.local_backend().engine.reconcile()
+        except PipelinesError as error:
+            self.log.warning("The connection local cannot be used: %s", error.message)
+        except Exception:
+            self.log.exception("Runs of an earlier server could not be looked after")
+
+    async def _look_after(self) -> None:
+        """Restarts what died, and keeps an idle server alive while it has runs."""
+        await asyncio.to_thread(self._reconcile)
+        if await asyncio.to_thread(self._active_runs):
+            activity: dict[str, Any] = self.serverapp.web_app.settings["last_activity_times"]
+            activity[self.name] = datetime.now(timezone.utc)
+
+    def _active_runs(self) -> int:
+        try:
+            return self.connections.local_backend().engine.active_runs()
+        except PipelinesError:
+            return 0

@@ -1,0 +1,144 @@
+"""`<connection>/apis/…`: Kubeflow's own dialect, streamed both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qsl
+
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from ..backends.base import ApiRequest, ApiResponse
+from ..errors import PipelinesError
+from .base import PipelinesHandler
+from .streams import SANDBOX, send, set_content_headers
+
+#: Whatever else the browser or the backend sends, cookies and sign-ins above all, stays behind.
+_REQUEST_HEADERS = ("Accept", "Content-Type", "Content-Length", "Range", "If-Range")
+_ANSWER_HEADERS = (
+    "Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag",
+    "Last-Modified", "Retry-After",
+)  # fmt: skip
+_STARTS_CODE = re.compile(r"/apis/[^/]+/(runs|recurringruns|jobs|visualizations)\b")
+
+
+class RequestBody:
+    """A request's body on its way to the backend, two pieces at most held here."""
+
+    def __init__(self) -> None:
+        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=2)
+        self._unwanted = False
+
+    async def put(self, piece: bytes | None) -> None:
+        """Waits until the backend has taken earlier pieces; null ends the body."""
+        if not self._unwanted:
+            await self._pieces.put(piece)
+
+    def discard(self) -> None:
+        """The backend has answered: what still comes is not wanted."""
+        self._unwanted = True
+        while not self._pieces.empty():
+            self._pieces.get_nowait()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (piece := await self._pieces.get()) is not None:
+            yield piece
+
+
+@web.stream_request_body
+class ApisHandler(PipelinesHandler):
+    """Every verb and path below `/apis`; which of them exist is the backend's to say."""
+
+    _incoming: RequestBody | None = None
+    _answer: asyncio.Task[ApiResponse] | None = None
+
+    async def prepare(self) -> None:
+        """Permission comes before the body: only then does the backend hear of the request."""
+        await super().prepare()
+        if self._finished or self.request.method == "OPTIONS":
+            return
+        await self.authorize(self._action())
+        connection = self.path_kwargs["connection"]
+        prefix = url_path_join(self.base_url, "pipelines", connection)
+        headers = self.request.headers
+        if "Transfer-Encoding" in headers or int(headers.get("Content-Length") or 0):
+            self._incoming = RequestBody()
+        request = ApiRequest(
+            method=self.request.method or "GET",
+            path=self.request.path[len(prefix) :],
+            query=[
+                pair
+                for pair in parse_qsl(self.request.query, keep_blank_values=True)
+                if pair[0] not in ("token", "_xsrf")  # Jupyter's own, and secrets
+            ],
+            headers={name: headers[name] for name in _REQUEST_HEADERS if name in headers},
+            body=b"" if self._incoming is None else aiter(self._incoming),
+        )
+        self._answer = asyncio.ensure_future(self.service(connection).api(request))
+        if self._incoming is not None:
+            incoming = self._incoming
+            self._answer.add_done_callback(lambda _: incoming.discard())
+
+    async def data_received(self, chunk: bytes) -> None:
+        if self._incoming is not None:
+            await self._incoming.put(chunk)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if self._answer is not None:
+            self._answer.cancel()
+
+    def _action(self) -> str:
+        if self.request.method in ("GET", "HEAD"):
+            return "read"
+        starts = self.request.method == "POST" and _STARTS_CODE.search(self.request.path)
+        return "execute" if starts else "write"
+
+    async def _relay(self) -> None:
+        if self._incoming is not None:
+            await self._incoming.put(None)
+        assert self._answer is not None
+        answer = await self._answer
+        self.set_status(answer.status)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        set_content_headers(self, headers.get("content-type", "application/json"))
+        for name in _ANSWER_HEADERS:
+            if name.lower() in headers:
+                self.set_header(name, headers[name.lower()])
+        if isinstance(answer.body, bytes):
+            content_type = headers.get("content-type", "application/json")
+            self.finish(answer.body or None, set_content_type=content_type)
+        else:
+            await send(self, answer.body)
+
+    def error_text(self, error: PipelinesError) -> str:
+        return json.dumps(error.status_body())
+
+    @property
+    def content_security_policy(self) -> str:
+        return SANDBOX
+
+    # Who may do it was settled in `prepare`, before the first byte of a body was read.
+
+    @web.authenticated
+    async def get(self, connection: str) -> None:
+        await self._relay()
+
+    @web.authenticated
+    async def post(self, connection: str) -> None:
+        await self._relay()
+
+    @web.authenticated
+    async def put(self, connection: str) -> None:
+        await self._relay()
+
+    @web.authenticated
+    async def patch(self, connection: str) -> None:
+        await self._relay()
+
+    @web.authenticated
+    async def delete(self, connection: str) -> None:
+        await self._relay()

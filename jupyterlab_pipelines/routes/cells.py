@@ -1,0 +1,48 @@
+"""Cells as a step: what to ask the kernel, what would run, and the order to run it."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from pydantic import BaseModel, Field
+from tornado import web
+
+from .. import compiler
+from ..models import StepRequest
+from .base import PipelinesHandler
+
+
+class ProbeRequest(BaseModel):
+    """Names of the variables that the kernel is to be asked about."""
+
+    names: list[str] = Field(max_length=1000)
+
+
+class ProbeHandler(PipelinesHandler):
+    """Python source for the kernel; nothing runs here."""
+
+    @web.authenticated
+    @authorized(action="read")
+    async def post(self) -> None:
+        names = self.body(ProbeRequest).names
+        snapshots = self.connections.home / "local" / "snapshots"
+        self.answer({"source": compiler.probe_source(names, str(snapshots))})
+
+
+class PlanHandler(PipelinesHandler):
+    """What a selection would run as."""
+
+    @web.authenticated
+    @authorized(action="read")
+    async def post(self, connection: str) -> None:
+        request = self.body(StepRequest)
+        self.answer(await self.service(connection).plan_step(request))
+
+
+class RunStepHandler(PipelinesHandler):
+    """Runs a selection as a step."""
+
+    @web.authenticated
+    @authorized(action="execute")
+    async def post(self, connection: str) -> None:
+        request = self.body(StepRequest)
+        self.answer(await self.service(connection).submit_step(request), status=201)

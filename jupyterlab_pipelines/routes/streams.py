@@ -1,0 +1,88 @@
+"""Sends a body piece by piece, no faster than the client reads, and never a broken one as whole."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+from tornado import web
+from tornado.iostream import StreamClosedError
+
+from ..service import close_stream
+
+#: Types that a browser may show in place; everything else is a download.
+_SHOWN = frozenset(
+    {"text/plain", "text/csv", "application/json", "image/png", "image/jpeg", "image/gif",
+     "image/webp"}
+)  # fmt: skip
+#: For all that was made by a pipeline: it may run scripts, but as nobody and with nothing.
+SANDBOX = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def set_content_headers(
+    handler: web.RequestHandler, media_type: str, filename: str = "", *, download: bool = False
+) -> None:
+    """Headers that let a browser show or store foreign bytes without trusting them."""
+    handler.set_header("Content-Type", media_type)
+    handler.set_header("X-Content-Type-Options", "nosniff")
+    handler.set_header("Content-Security-Policy", SANDBOX)
+    if download or media_type.partition(";")[0].strip().lower() not in _SHOWN:
+        name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", filename)[-200:] or "download"
+        handler.set_header("Content-Disposition", f"attachment; filename*=utf-8''{quote(name)}")
+
+
+async def send(handler: web.RequestHandler, body: AsyncIterator[bytes]) -> None:
+    """Writes the body and waits for the client at each piece; status and headers are set before.
+
+    An error before the first piece is raised. A later one ends the connection, so that the client
+    sees a cut and never takes a part for the whole.
+    """
+    # gzip would drop the length and with it the client's means to notice a cut.
+    handler._transforms = []
+    try:
+        piece = await anext(body, None)
+        try:
+            await handler.flush()
+            while piece is not None:
+                handler.write(piece)
+                await handler.flush()
+                piece = await anext(body, None)
+        except StreamClosedError:
+            return
+        except Exception as error:
+            handler.log_exception(type(error), error, error.__traceback__)
+            abort(handler)
+    finally:
+        await close_stream(body)
+
+
+def abort(handler: web.RequestHandler) -> None:
+    """Cuts the connection, so that nothing that follows can end the answer as if it were whole."""
+    connection: Any = handler.request.connection
+    if connection is not None:
+        connection.stream.close()
+
+
+def entity_tag(*parts: object) -> str:
+    """A strong tag of content that these values identify and that never changes."""
+    return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
+
+
+def requested_range(header: str | None, size: int | None) -> tuple[int, int | None] | None:
+    """`[start, end)` of a `Range` header with one range of bytes, else null: send all.
+
+    `end` null means to the end. A start beyond `size` is returned as it is, for a 416.
+    """
+    match = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", (header or "").replace(" ", ""))
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if first:
+        end = int(last) + 1 if last else None
+        return (int(first), end) if end is None or end > int(first) else None
+    if size is None:
+        return None
+    return max(0, size - int(last)), None
