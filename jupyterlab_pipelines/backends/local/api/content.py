@@ -18,15 +18,21 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def file_response(
-    path: Path, media_type: str, range_header: str = "", *, attachment: bool = False
+    path: Path,
+    media_type: str,
+    range_header: str = "",
+    *,
+    size: int | None = None,
+    attachment: bool = False,
 ) -> ApiResponse:
     """A file's bytes: all, or those that `range_header` names (one range of bytes).
 
-    With `attachment` a browser saves it: what a pipeline wrote must not run as a page of this
+    `size` stands for the file's where only its beginning counts. With `attachment` a browser saves it: what a pipeline wrote must not run as a page of this
     server. Raises OSError where the file cannot be opened.
     """
     file = path.open("rb")
-    return _response(file, path.stat().st_size, media_type, path.name, range_header, attachment)
+    size = path.stat().st_size if size is None else size
+    return _response(file, size, media_type, path.name, range_header, attachment)
 
 
 def folder_response(path: Path) -> ApiResponse:

@@ -12,6 +12,7 @@ from typing import Any
 from ....errors import NotFound
 from ...base import ApiResponse
 from ..database import Database
+from ..logs import read_chunk
 from .content import file_response
 from .protocol import Call, Route
 
@@ -19,7 +20,8 @@ from .protocol import Call, Route
 def read(call: Call) -> ApiResponse:
     """The log of an attempt, as plain text."""
     path = log_file(call.engine.database, call.path["run_id"], call.path["node_id"])
-    return file_response(path, "text/plain; charset=utf-8", call.header("Range"))
+    size = read_chunk(path, 0, 0, attempt=0, over=False).size
+    return file_response(path, "text/plain; charset=utf-8", call.header("Range"), size=size)
 
 
 def log_file(database: Database, run_id: str, node_id: str) -> Path:
