@@ -64,7 +64,7 @@ class PipelinesMagics(Magics):
         try:
             name, component = component_from_cell(
                 cell,
-                self.shell.user_ns,
+                self._namespace,
                 name=arguments.name,
                 inputs=arguments.input,
                 outputs=arguments.output,
@@ -73,7 +73,14 @@ class PipelinesMagics(Magics):
             )
         except PipelinesError as error:
             raise UsageError(f"%%component: {error.message} {error.next_step}") from error
-        self.shell.user_ns[name] = component
+        self._namespace[name] = component
+
+    @property
+    def _namespace(self) -> dict[str, Any]:
+        """The notebook's own names."""
+        if self.shell is None:
+            raise UsageError("%%component needs a running IPython.")
+        return self.shell.user_ns
 
 
 def _runs(arguments: Any) -> RunTable:
