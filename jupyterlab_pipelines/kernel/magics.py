@@ -80,7 +80,8 @@ class PipelinesMagics(Magics):
         """The notebook's own names."""
         if self.shell is None:
             raise UsageError("%%component needs a running IPython.")
-        return self.shell.user_ns
+        namespace: dict[str, Any] = self.shell.user_ns
+        return namespace
 
 
 def _runs(arguments: Any) -> RunTable:
