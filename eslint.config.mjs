@@ -10,7 +10,7 @@ import tseslint from 'typescript-eslint';
 /** The rooms of src/ under index.ts, highest first; a room imports only rooms below it. */
 const rooms = ['plugins', 'views', 'models', 'api'];
 
-/** Forbid `files` to import the rooms named; `typesOk` lets their types through. */
+/** Forbid `files` to import what matches `patterns`; tests may import anything. */
 function forbid(files, patterns) {
   return {
     files,
