@@ -19,7 +19,7 @@ from .lightweight import UnknownShape, recognise
 from .parameters import Misfit, as_text, conform, from_text
 from .placeholders import Placeholders, run_names, workspace_of
 from .scopes import Node
-from .spec import ArtifactSpec, Container, Importer, ParameterSpec
+from .spec import ArtifactSpec, Component, Container, Importer, ParameterSpec
 
 OUTPUT_FILE = "executor_output.json"
 _VARIABLE = re.compile(r"\$(\$)?\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
@@ -38,26 +38,26 @@ def build_invocation(node: Node, run: RunContext, directory: Path) -> Invocation
     if not isinstance(container, Container):
         raise TaskFailure("An importer has no command: collect its outputs.")
     executor_input = _executor_input(node, directory)
-    names = run_names(run, node.id, node.task.name)
-    placeholders = Placeholders(names, _with_defaults(node, executor_input))
     directories = [directory / "parameters", directory / "artifacts"]
     if str(workspace_of(run)) in json.dumps(executor_input["inputs"]):
         directories.append(workspace_of(run))
-    invocation = Invocation(
-        executor_input=executor_input,
-        command=placeholders.command([*container.command, *container.args]),
-        env=_environment(container),
-        packages=[],
-        directories=directories,
-    )
+    env = _environment(container)
     try:
         function = recognise(container)
     except UnknownShape:
-        return invocation
+        names = run_names(run, node.id, node.task.name)
+        placeholders = Placeholders(names, _with_defaults(node, executor_input))
+        return Invocation(
+            executor_input=executor_input,
+            command=placeholders.command([*container.command, *container.args]),
+            env=env,
+            packages=[],
+            directories=directories,
+        )
     return Invocation(
         executor_input=executor_input,
-        command=invocation.command,
-        env=invocation.env,
+        command=[*container.command, *container.args],
+        env=env,
         packages=function.packages,
         source=function.source,
         function=function.function,
@@ -268,6 +268,16 @@ def _local_uri(uri: str) -> str:
     return unquote(parts.path) if parts.scheme == "file" else uri
 
 
+def is_read(group: Component, name: str, outermost: bool) -> bool:
+    """Whether a task may read what the importer `name` of `group` imports.
+
+    An import that nobody reads only notes a URI, of whatever kind.
+    """
+    assert group.dag is not None
+    passed_on = not outermost and group.dag.passes_on_artifact_of(name)
+    return passed_on or group.dag.uses_artifact_of(name)
+
+
 def _imported(node: Node, run: RunContext, importer: Importer) -> Values:
     """The artifact that an importer names, where this machine can read it."""
     executor_input = {"inputs": {"parameterValues": node.record.inputs.parameters}}
@@ -281,8 +291,9 @@ def _imported(node: Node, run: RunContext, importer: Importer) -> Values:
     if not uri:
         raise TaskFailure("The artifact to import has no URI.")
     if scheme in CLOUD_SCHEMES:
-        raise TaskFailure(f"`{uri}` is not on this machine: download it, and import its path.")
-    if not Path(uri).exists():
+        if is_read(node.scope.component, node.task.name, outermost=node.scope.owner is None):
+            raise TaskFailure(f"`{uri}` is not on this machine: download it, and import its path.")
+    elif not Path(uri).exists():
         raise TaskFailure(f"There is nothing at `{uri}`.")
     metadata = placeholders.value(dict(importer.metadata))
     assert isinstance(metadata, dict)

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from ....models import PipelineDescription, PipelineParameter, Problem
 from .cel import CelError, parse
-from .executor import CLOUD_SCHEMES
+from .executor import CLOUD_SCHEMES, is_read
 from .ir import Pipeline
 from .lightweight import UnknownShape, recognise
 from .parameters import as_text
@@ -79,7 +79,7 @@ def preflight(
             component = pipeline.component_of(task.component)
             place = f"{path}{task.name}"
             values = dict(parameters or {}) if group is pipeline.root else {}
-            for problem in _task_problems(pipeline, task, component, place, values):
+            for problem in _task_problems(pipeline, group, task, place, values):
                 problems.setdefault((place, problem.message), problem)
             pending.append((component, f"{place}/"))
     return sorted(problems.values(), key=lambda problem: problem.place)
@@ -87,11 +87,12 @@ def preflight(
 
 def _task_problems(
     pipeline: Pipeline,
+    group: Component,
     task: Task,
-    component: Component,
     place: str,
     values: Mapping[str, JsonValue],
 ) -> Iterator[Problem]:
+    component = pipeline.component_of(task.component)
     yield from _expression_problems(task, place)
     for field in (*task.unknown, *component.unknown):
         yield _problem(place, f"has the option `{field}`, which this engine does not know")
@@ -106,7 +107,13 @@ def _task_problems(
     if isinstance(executor, Container):
         yield from _container_problems(executor, place)
     elif isinstance(executor, Importer):
-        yield from _importer_problems(pipeline, task, executor, component, place, values)
+        if len(component.output_artifacts) != 1:
+            yield _problem(place, "imports, but does not name one artifact")
+        uri = executor.uri or _known_uri(pipeline, group, task, executor.parameter, values)
+        if urlsplit(uri).scheme in CLOUD_SCHEMES and is_read(
+            group, task.name, outermost=group is pipeline.root
+        ):
+            yield _problem(place, f"imports `{uri}`, which is not on this machine", "cloud")
     elif isinstance(executor, OtherExecutor):
         yield _problem(place, f"has an executor of the kind `{executor.kind}`")
 
@@ -157,23 +164,12 @@ def _container_problems(container: Container, place: str) -> Iterator[Problem]:
         )
 
 
-def _importer_problems(
-    pipeline: Pipeline,
-    task: Task,
-    importer: Importer,
-    component: Component,
-    place: str,
-    values: Mapping[str, JsonValue],
-) -> Iterator[Problem]:
-    if len(component.output_artifacts) != 1:
-        yield _problem(place, "imports, but does not name one artifact")
-    uri = importer.uri or _known_uri(pipeline, task, importer.parameter, values)
-    if urlsplit(uri).scheme in CLOUD_SCHEMES:
-        yield _problem(place, f"imports `{uri}`, which is not on this machine", "cloud")
-
-
 def _known_uri(
-    pipeline: Pipeline, task: Task, parameter: str, values: Mapping[str, JsonValue]
+    pipeline: Pipeline,
+    group: Component,
+    task: Task,
+    parameter: str,
+    values: Mapping[str, JsonValue],
 ) -> str:
     """The URI as far as it is known before the run: a constant, or the pipeline's parameter."""
     source = task.parameters.get(parameter)
@@ -181,7 +177,7 @@ def _known_uri(
         return ""
     if isinstance(source.origin, Constant):
         return as_text(source.origin.value)
-    if isinstance(source.origin, ComponentInput):
+    if isinstance(source.origin, ComponentInput) and group is pipeline.root:
         spec = pipeline.root.input_parameters.get(source.origin.name)
         given = values.get(source.origin.name)
         return as_text(given if given is not None else spec.default if spec else None)

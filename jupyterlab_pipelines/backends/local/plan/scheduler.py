@@ -26,7 +26,7 @@ from .conditions import is_true
 from .executor import build_invocation, collect_outputs
 from .ir import Pipeline
 from .placeholders import workspace_of
-from .scopes import SUCCESSFUL, Collecting, Node, Scope, iteration_type, type_of
+from .scopes import SUCCESSFUL, Node, Scope, iteration_type, type_of
 from .spec import Component, Container, Task
 from .topology import build_topology
 from .values import loop_inputs, loop_outputs, resolve_inputs, scope_outputs
@@ -56,7 +56,6 @@ class Scheduler:
         self._pipeline = pipeline
         self._context = context
         self._clock = clock
-        self._collecting = Collecting(pipeline)
         self._earlier = dict(records or {})
         self._nodes: dict[str, Node] = {}
         self._changed: dict[str, TaskRecord] = {}
@@ -407,7 +406,7 @@ class Scheduler:
     def _group_outcome(self, group: Node) -> tuple[State, str | None, Values]:
         if group.record.type is TaskType.LOOP:
             nodes = group.iterations
-            outputs = loop_outputs(group, self._collecting)
+            outputs = loop_outputs(group)
         else:
             assert group.inner is not None
             nodes = list(group.inner.nodes.values())

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from ....models import State, TaskType
 from ..records import TaskRecord, Values
-from .ir import Pipeline
-from .spec import Component, Container, OutputRef, Task
+from .spec import Component, Container, Task
 
 SUCCESSFUL = frozenset({State.SUCCEEDED, State.CACHED})
 
@@ -77,32 +76,3 @@ def iteration_type(component: Component) -> TaskType:
     if component.dag is not None:
         return TaskType.LOOP_ITERATION
     return TaskType.RUNTIME if isinstance(component.executor, Container) else TaskType.IMPORTER
-
-
-class Collecting:
-    """Tells which outputs of a DAG's task are already collected by a loop inside.
-
-    An outer loop that collects such an output joins the lists, as Kubeflow does, and does not nest
-    them.
-    """
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        self._known: dict[tuple[str, str, str, bool], bool] = {}
-
-    def is_collected(self, component: Component, key: str, artifacts: bool) -> bool:
-        """Whether `component`, a DAG, takes its output `key` from a loop at some depth."""
-        assert component.dag is not None
-        outputs = component.dag.artifacts if artifacts else component.dag.parameters
-        return any(self._from_loop(component, ref, artifacts) for ref in outputs.get(key, ()))
-
-    def _from_loop(self, component: Component, ref: OutputRef, artifacts: bool) -> bool:
-        key = (component.name, ref.task, ref.key, artifacts)
-        if key not in self._known:
-            assert component.dag is not None
-            task = component.dag.tasks[ref.task]
-            inner = self._pipeline.component_of(task.component)
-            self._known[key] = task.iterator is not None or (
-                inner.dag is not None and self.is_collected(inner, ref.key, artifacts)
-            )
-        return self._known[key]

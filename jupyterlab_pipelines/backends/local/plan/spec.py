@@ -130,6 +130,15 @@ class Dag:
     parameters: dict[str, tuple[OutputRef, ...]] = field(default_factory=dict)
     artifacts: dict[str, tuple[OutputRef, ...]] = field(default_factory=dict)
 
+    def uses_artifact_of(self, name: str) -> bool:
+        """Whether a task takes an artifact that task `name` gives."""
+        sources = (source for task in self.tasks.values() for source in task.artifacts.values())
+        return any(isinstance(source, OutputRef) and source.task == name for source in sources)
+
+    def passes_on_artifact_of(self, name: str) -> bool:
+        """Whether an artifact that task `name` gives is the DAG's own output."""
+        return any(ref.task == name for refs in self.artifacts.values() for ref in refs)
+
 
 @dataclass(frozen=True)
 class Container:

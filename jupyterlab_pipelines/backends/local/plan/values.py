@@ -13,7 +13,7 @@ from .cel import CelError
 from .conditions import select
 from .parameters import Misfit, conform
 from .placeholders import Placeholders, run_names
-from .scopes import SUCCESSFUL, Collecting, Node, Scope
+from .scopes import SUCCESSFUL, Node, Scope
 from .spec import (
     ComponentInput,
     Constant,
@@ -193,11 +193,22 @@ def loop_inputs(node: Node, inputs: Values) -> list[Values]:
             for artifact in inputs.artifacts.get(iterator.items, [])
         ]
     parameters = dict(inputs.parameters)
-    items = _items(iterator.raw or parameters.pop(iterator.items, None))
+    items = _items(iterator.raw or parameters.get(iterator.items))
+    if not _is_used_inside(node, iterator.items):
+        parameters.pop(iterator.items, None)  # a list in every iteration would grow by its square
     spec = node.component.input_parameters.get(iterator.item)
     if spec:
         items = [typed_value(spec, item) for item in items]
     return [Values({**parameters, iterator.item: item}, dict(inputs.artifacts)) for item in items]
+
+
+def _is_used_inside(node: Node, name: str) -> bool:
+    dag = node.component.dag
+    return dag is not None and any(
+        source.origin == ComponentInput(name)
+        for task in dag.tasks.values()
+        for source in task.parameters.values()
+    )
 
 
 def _items(items: JsonValue) -> list[JsonValue]:
@@ -234,21 +245,19 @@ def scope_outputs(scope: Scope) -> Values:
     return outputs
 
 
-def loop_outputs(node: Node, collecting: Collecting) -> Values:
-    """What a loop gives: the iterations' outputs as lists, in order; none where one is missing."""
+def loop_outputs(node: Node) -> Values:
+    """What a loop gives: its iterations' outputs as lists, in order.
+
+    Collecting over nested loops gives parameters as lists of lists, as the SDK types them, and
+    artifacts as one list. An iteration that a condition kept from making an output adds nothing.
+    """
     outputs = Values()
     iterations = [iteration.record.outputs for iteration in node.iterations]
-    component = node.component
-    for key in component.output_parameters:
-        if all(key in one.parameters for one in iterations):
-            values = [one.parameters[key] for one in iterations]
-            joined = component.dag and collecting.is_collected(component, key, artifacts=False)
-            outputs.parameters[key] = _joined(values) if joined else values
-    for key in component.output_artifacts:
-        if all(key in one.artifacts for one in iterations):
-            outputs.artifacts[key] = [item for one in iterations for item in one.artifacts[key]]
+    for key in node.component.output_parameters:
+        outputs.parameters[key] = [
+            one.parameters[key] for one in iterations if key in one.parameters
+        ]
+    for key in node.component.output_artifacts:
+        lists = [one.artifacts[key] for one in iterations if key in one.artifacts]
+        outputs.artifacts[key] = [item for one in lists for item in one]
     return outputs
-
-
-def _joined(values: list[JsonValue]) -> list[JsonValue]:
-    return [item for value in values if isinstance(value, list) for item in value]
