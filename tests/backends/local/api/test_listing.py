@@ -154,6 +154,25 @@ def test_pages_are_those_of_the_naive_model(
     assert totals == {len(expected)}
 
 
+@pytest.mark.parametrize("operation", [*COMPARISONS, "IN"])
+@pytest.mark.parametrize("key", ["created_at", "finished_at"])
+def test_times_are_compared_by_whole_seconds(database: Database, operation: str, key: str) -> None:
+    rows = [
+        {"run_id": str(i), "display_name": "r", "state": "FAILED",
+         "created_at": i * SECOND // 2, "finished_at": i * SECOND // 2 if i else None}
+        for i in range(8)
+    ]  # fmt: skip
+    fill(database, rows)
+    for second in range(4):
+        value = {"values": [second]} if operation == "IN" else str(second)
+        kind = "long_values" if operation == "IN" else "long_value"
+        filter_ = {"predicates": [{"key": key, "operation": operation, kind: value}]}
+        page = RUNS.page(database, Query([("filter", json.dumps(filter_))]))
+        holds = COMPARISONS.get(operation, COMPARISONS["EQUALS"])
+        expected = {row["run_id"] for row in rows if holds(model_value(row, key), second)}
+        assert {row["run_id"] for row in page.rows} == expected
+
+
 def fill(database: Database, rows: list[dict[str, Any]]) -> None:
     with database.write() as connection:
         for row in rows:
