@@ -54,7 +54,8 @@ build: $(VENV)/.built
 # --- trying ------------------------------------------------------------------------------------
 
 lab: build
-	$(BIN)/jupyter lab $(ROOT_FLAG) examples/digits.ipynb
+	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.root_dir=examples \
+		--LabApp.default_url=/lab/tree/digits.ipynb
 
 # --- testing -----------------------------------------------------------------------------------
 

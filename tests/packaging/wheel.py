@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -30,22 +31,27 @@ SOURCES = (
 
 def build() -> Path:
     """Path of the wheel of the source as it is now; built once for each state of the source."""
-    files = _files()
-    folder = CACHE / _digest(files)
-    made = sorted(folder.glob("*.whl"))
-    if made:
-        return made[0]
-    source = CACHE / "source"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:  # make runs two users of the wheel side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        files = _files()
+        folder = CACHE / _digest(files)
+        if not folder.exists():
+            _build(files, folder)
+    return next(folder.glob("*.whl"))
+
+
+def _build(files: list[Path], folder: Path) -> None:
+    """Build into `folder`, which appears only when the wheel is whole; older wheels go."""
+    source, unfinished = CACHE / "source", CACHE / "unfinished"
     _copy(files, source)
-    unfinished = CACHE / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*command, "--no-deps", "--wheel-dir", str(unfinished), str(source)], check=True)
     for old in CACHE.iterdir():
-        if old not in (source, unfinished):
+        if old.is_dir() and old not in (source, unfinished):
             shutil.rmtree(old)
     unfinished.rename(folder)
-    return next(folder.glob("*.whl"))
 
 
 def _files() -> list[Path]:
