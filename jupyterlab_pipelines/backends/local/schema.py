@@ -4,7 +4,7 @@ Times are microseconds UTC. JSON columns hold text. `changed` is the store-wide 
 a row's last change. A `state_history` is a list of `{"state", "update_time"}`, and "error" where
 there is one. `round` counts a run's retries by the user from 1; `starts` how often its supervisor
 was started since it last came up; `total` to `failed` the run's leaves. The settings `workers` and
-`min_free_bytes` live in `meta`.
+`min_free_bytes` live in `meta`. `cache.files` lists the paths that a hit needs.
 """
 
 from __future__ import annotations
@@ -76,7 +76,6 @@ CREATE TABLE runs (
     round INTEGER NOT NULL DEFAULT 1,
     starts INTEGER NOT NULL DEFAULT 0,
     revision INTEGER NOT NULL DEFAULT 1,
-    topology_key TEXT NOT NULL DEFAULT '',
     changed INTEGER NOT NULL,
     total INTEGER NOT NULL DEFAULT 0,
     running INTEGER NOT NULL DEFAULT 0,
@@ -176,6 +175,7 @@ CREATE TABLE cache (
     run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
     task_id TEXT NOT NULL,
     created_at INTEGER NOT NULL,
+    files TEXT,
     PRIMARY KEY (cache_key, pipeline_name, namespace, run_id, task_id)
 ) WITHOUT ROWID;
 

@@ -190,9 +190,14 @@ def load_task(row: sqlite3.Row) -> TaskRecord:
     )
 
 
-def load_tasks(connection: sqlite3.Connection, run_id: str) -> dict[str, TaskRecord]:
-    """All records of a run, in the order they came to be."""
-    rows = connection.execute("SELECT * FROM tasks WHERE run_id = ? ORDER BY rowid", (run_id,))
+def load_tasks(
+    connection: sqlite3.Connection, run_id: str, task_id: str | None = None
+) -> dict[str, TaskRecord]:
+    """All records of a run, in the order they came to be; one where it is named."""
+    rows = connection.execute(
+        "SELECT * FROM tasks WHERE run_id = ? AND task_id = IFNULL(?, task_id) ORDER BY rowid",
+        (run_id, task_id),
+    )
     return {row["task_id"]: load_task(row) for row in rows}
 
 

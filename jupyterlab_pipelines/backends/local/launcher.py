@@ -1,0 +1,134 @@
+"""Turns an invocation into a started shim: files, packages, environment, command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from . import processes, runner
+from .environments import EnvironmentFailed, Environments, Wanted, kfp_folder
+from .layout import Layout
+from .records import Invocation
+
+
+class Launch:
+    """One attempt on its way to a running shim; installing packages happens on a thread.
+
+    Poll it: `process` is set once the shim runs, `error` once it cannot.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        invocation: Invocation,
+        directory: Path,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self.error: str | None = None
+        self._launcher = launcher
+        self._invocation = invocation
+        self._directory = directory
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._builder: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+        if invocation.source and invocation.packages:
+            self._thread = threading.Thread(target=self._install, name=f"install {directory}")
+            self._thread.start()
+        else:
+            self._start(launcher.interpreter)
+
+    @property
+    def preparing(self) -> bool:
+        """Whether packages are still being installed."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Ends an installation; the shim, if there is one, is not touched."""
+        with self._lock:
+            self._stopped = True
+            self._end_builder()
+
+    def _install(self) -> None:
+        invocation = self._invocation
+        wanted = Wanted(
+            self._launcher.interpreter,
+            tuple(invocation.packages),
+            tuple(invocation.pip_index_urls),
+            tuple(invocation.pip_trusted_hosts),
+        )
+        try:
+            with (self._directory / "log.txt").open("ab") as log:
+                python = self._launcher.environments.python(wanted, log, self._building)
+            self._start(python)
+        except (EnvironmentFailed, OSError) as error:
+            self.error = str(error)
+        finally:
+            self._on_change()
+
+    def _building(self, builder: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._builder = builder
+            if self._stopped:
+                self._end_builder()
+
+    def _end_builder(self) -> None:
+        if self._builder is not None and self._builder.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._builder.pid, signal.SIGKILL)
+
+    def _start(self, python: str) -> None:
+        with self._lock:
+            if self._stopped:
+                self.error = "Stopped before it began."
+                return
+            try:
+                self.process = self._launcher.start(self._invocation, self._directory, python)
+            except (EnvironmentFailed, OSError) as error:
+                self.error = f"The step cannot be started: {error}"
+
+
+class Launcher:
+    """Launches the attempts of one run on the run's interpreter."""
+
+    def __init__(self, layout: Layout, interpreter: str | None) -> None:
+        self.layout = layout
+        self.interpreter = interpreter or sys.executable
+        self.environments = Environments(layout)
+
+    def prepare(self, invocation: Invocation, directory: Path) -> None:
+        """Writes what the task reads. May be repeated, even while a task reads it."""
+        (directory / "work").mkdir(parents=True, exist_ok=True)
+        for folder in invocation.directories:
+            folder.mkdir(parents=True, exist_ok=True)
+        if invocation.source:
+            text = json.dumps(invocation.executor_input)
+            _write_whole(directory / "executor_input.json", text)
+            _write_whole(directory / "ephemeral_component.py", invocation.source)
+
+    def start(
+        self, invocation: Invocation, directory: Path, python: str
+    ) -> subprocess.Popen[bytes]:
+        """Starts the shim of a prepared attempt."""
+        command = invocation.command
+        if invocation.source:
+            folder = str(kfp_folder(self.layout))
+            command = [python, runner.__file__, folder, str(directory), invocation.function]
+        path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)])
+        env = processes.environment({"PATH": path, "PYTHONUNBUFFERED": "1", **invocation.env})
+        return processes.launch(directory, command, env, log=sys.stderr.fileno())
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,318 @@
+"""Begins, stops, retries, deletes and takes over runs; one supervisor a run."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ...errors import Conflict, NotFound, StoreBlocked
+from ...models import State, TaskType
+from . import processes, runs
+from .database import Database, bump, now, to_json, to_micros
+from .layout import Layout
+from .plan.ir import Pipeline
+from .records import TaskRecord
+from .store import fail
+from .tasks import load_tasks
+
+logger = logging.getLogger(__name__)
+
+#: A supervisor that died this often before it came up is not started again.
+_MOST_STARTS = 4
+#: Seconds that a finished run's supervisor has to go away before its run is deleted.
+_PATIENCE = 5.0
+
+
+def insert(database: Database, layout: Layout, row: Mapping[str, Any]) -> str:
+    """Writes a new run and starts it; where that fails, nothing of it stays. Returns its id."""
+    run_id = str(uuid.uuid4())
+    folder = layout.run(run_id)
+    try:
+        folder.mkdir(parents=True, mode=0o700)
+        with database.write(durable=True) as connection:
+            columns = {
+                **row,
+                "run_id": run_id,
+                "state": State.PENDING.value,
+                "created_at": to_micros(now()),
+                "state_history": to_json(
+                    [{"state": State.PENDING.value, "update_time": to_micros(now())}]
+                ),
+                "changed": bump(connection),
+            }
+            connection.execute(
+                f"INSERT INTO runs ({', '.join(columns)}) "  # noqa: S608 - our own column names
+                f"VALUES ({', '.join('?' * len(columns))})",
+                list(columns.values()),
+            )
+        supervise(database, layout, run_id)
+    except OSError as error:
+        _erase(database, run_id, folder)
+        raise StoreBlocked(f"The run cannot be started: {error}.") from error
+    except BaseException:
+        _erase(database, run_id, folder)
+        raise
+    return run_id
+
+
+def _erase(database: Database, run_id: str, folder: Path) -> None:
+    with contextlib.suppress(StoreBlocked), database.write() as connection:
+        connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def supervise(database: Database, layout: Layout, run_id: str) -> bool:
+    """Starts a supervisor for the run unless one has its lock; whether it did.
+
+    The lock is taken here and handed over, so that two callers never start two. Raises OSError.
+    """
+    lock = processes.try_lock(layout.supervisor_lock(run_id))
+    if lock is None:
+        return False
+    try:
+        with database.write() as connection:
+            row = connection.execute(
+                "UPDATE runs SET starts = starts + 1 WHERE run_id = ? AND finished_at IS NULL "
+                "RETURNING starts",
+                (run_id,),
+            ).fetchone()
+        if row is None:
+            return False
+        if row["starts"] > _MOST_STARTS:
+            reason = _last_words(layout.supervisor_log(run_id))
+            fail(database, run_id, f"The run's supervisor cannot start: {reason}")
+            return False
+        _spawn(layout, run_id, lock)
+    finally:
+        os.close(lock)
+    return True
+
+
+def _spawn(layout: Layout, run_id: str, lock: int) -> None:
+    with layout.supervisor_log(run_id).open("ab") as log:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                f"{__package__}.supervisor",
+                str(layout.root),
+                run_id,
+                str(lock),
+            ],
+            cwd=layout.run(run_id),
+            env=processes.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[lock],
+            start_new_session=True,
+        )
+    # Collects it when it ends while this process lives; it is nobody's to wait for otherwise.
+    threading.Thread(target=process.wait, name=f"supervisor {run_id}", daemon=True).start()
+
+
+def _last_words(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1] if lines else f"see {log}"
+
+
+def take_over(database: Database, layout: Layout) -> int:
+    """Starts a supervisor for every active run that has none; how many. Never raises for a run."""
+    started = 0
+    for row in database.read("SELECT run_id FROM runs WHERE finished_at IS NULL"):
+        run_id = row["run_id"]
+        try:
+            started += supervise(database, layout, run_id)
+        except FileNotFoundError:
+            fail(database, run_id, "The run's folder is gone.")
+        except Exception:
+            logger.exception("Run %s cannot be taken over.", run_id)
+    return started
+
+
+def stop(database: Database, layout: Layout, run_id: str) -> None:
+    """Asks the run's supervisor to stop it. Raises Conflict where it is over."""
+    with database.write() as connection:
+        row = _active_row(connection.execute(_STATE, (run_id,)).fetchone(), run_id)
+        if row["finished_at"] is not None:
+            raise Conflict(f"The run is over: {row['state'].lower()}.", next_step="Refresh.")
+        connection.execute("UPDATE runs SET cancel_requested = 1 WHERE run_id = ?", (run_id,))
+        runs.set_state(connection, run_id, State.CANCELING)
+        runs.touch(connection, run_id)
+    supervise(database, layout, run_id)
+
+
+_STATE = "SELECT state, finished_at FROM runs WHERE run_id = ?"
+
+
+def _active_row(row: Any, run_id: str) -> Any:
+    if row is None:
+        raise NotFound(f"There is no run {run_id}.")
+    return row
+
+
+def retry(database: Database, layout: Layout, run_id: str, pipeline: Pipeline) -> None:
+    """Plans again what did not succeed; what did is kept. Raises Conflict where it cannot be."""
+    with _settled(layout, run_id), database.write() as connection:
+        row = _active_row(connection.execute(_STATE, (run_id,)).fetchone(), run_id)
+        if row["state"] not in (State.FAILED.value, State.CANCELED.value):
+            raise Conflict(
+                f"The run is {row['state'].lower()}: only a failed or canceled one is retried.",
+                next_step="Submit the pipeline again for another run.",
+            )
+        records = load_tasks(connection, run_id)
+        again = [(run_id, task_id) for task_id in records.keys() - kept(pipeline, records)]
+        for table in ("tasks", "artifacts"):
+            connection.executemany(
+                f"DELETE FROM {table} WHERE run_id = ? AND task_id = ?",  # noqa: S608
+                again,
+            )
+        connection.execute(
+            "UPDATE runs SET round = round + 1, cancel_requested = 0, starts = 0 WHERE run_id = ?",
+            (run_id,),
+        )
+        runs.set_state(connection, run_id, State.PENDING)
+        runs.touch(connection, run_id)
+    supervise(database, layout, run_id)
+
+
+def kept(pipeline: Pipeline, records: Mapping[str, TaskRecord]) -> set[str]:
+    """Ids of the tasks that a retry need not run again: those that succeeded.
+
+    One that ran because others had failed (an exit handler) is not among them.
+    """
+    ids = {
+        task_id
+        for task_id, record in records.items()
+        if record.state in (State.SUCCEEDED, State.CACHED)
+    }
+    moved = True
+    while moved:
+        moved = False
+        for task_id in sorted(ids):
+            if task_id in ids and not _before(pipeline, records, task_id) <= ids:
+                ids -= {one for one in ids if one == task_id or _inside(one, task_id)}
+                moved = True
+    return ids
+
+
+def _inside(task_id: str, group: str) -> bool:
+    return task_id.startswith((f"{group}/", f"{group}["))
+
+
+def _before(pipeline: Pipeline, records: Mapping[str, TaskRecord], task_id: str) -> set[str]:
+    """Ids of the tasks that a task depends on, in its own DAG."""
+    record = records[task_id]
+    parent = records.get(record.parent) if record.parent is not None else None
+    if parent is not None and parent.type is TaskType.LOOP and record.iteration is not None:
+        return set()
+    dag = (pipeline.component_of(parent.component) if parent else pipeline.root).dag
+    assert dag is not None
+    prefix = task_id[: len(task_id) - len(record.name)]
+    task = dag.tasks[record.name]
+    return {
+        prefix + name
+        for name in task.dependencies
+        if task.whatever_happened or prefix + name in records
+    }
+
+
+def delete(database: Database, layout: Layout, run_id: str) -> None:
+    """Removes a run that is over, and its files but those that a cached task of another run uses.
+
+    Raises Conflict where it is active.
+    """
+    folder = layout.run(run_id)
+    _refuse_active(database, run_id)
+    if folder.exists():
+        with _settled(layout, run_id):
+            _refuse_active(database, run_id)
+            _delete_rows(database, run_id)
+        _delete_files(database, folder)
+    else:
+        _delete_rows(database, run_id)
+
+
+def _refuse_active(database: Database, run_id: str) -> None:
+    if _active_row(database.one(_STATE, (run_id,)), run_id)["finished_at"] is None:
+        raise Conflict("The run is active.", next_step="Stop it first, then delete it.")
+
+
+def _delete_rows(database: Database, run_id: str) -> None:
+    with database.write() as connection:
+        connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+        connection.execute(
+            "INSERT OR REPLACE INTO deleted_runs (run_id, changed) VALUES (?, ?)",
+            (run_id, bump(connection)),
+        )
+
+
+def _delete_files(database: Database, folder: Path) -> None:
+    prefix = f"{folder}/"
+    rows = database.read(
+        "SELECT uri FROM artifacts WHERE uri >= ? AND uri < ?", (prefix, f"{folder}0")
+    )
+    used = {Path(row["uri"]) for row in rows}
+    if not used:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    parents = {parent for path in used for parent in path.parents}
+    pending = [folder]
+    while pending:
+        for path in pending.pop().iterdir():
+            if path in used:
+                continue
+            if path in parents:
+                pending.append(path)
+            elif path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _settled(layout: Layout, run_id: str) -> Any:
+    """Holds a run's lock, once the supervisor that has just ended it has let it go."""
+    deadline = time.monotonic() + _PATIENCE
+    layout.run(run_id).mkdir(parents=True, exist_ok=True, mode=0o700)
+    while (lock := processes.try_lock(layout.supervisor_lock(run_id))) is None:
+        if time.monotonic() > deadline:
+            raise Conflict("The run is active.", next_step="Stop it first.")
+        time.sleep(0.02)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def row_of(
+    pipeline: Pipeline,
+    parameters: Mapping[str, Any],
+    *,
+    scheduled_at: datetime | None,
+    runtime_config: Mapping[str, Any],
+    caching: bool | None,
+    **columns: Any,
+) -> dict[str, Any]:
+    """The columns of a new run's row; `columns` are written as they are."""
+    return {
+        **columns,
+        "pipeline_name": pipeline.name,
+        "runtime_config": to_json({**runtime_config, "parameters": parameters}),
+        "scheduled_at": to_micros(scheduled_at),
+        "caching": None if caching is None else int(caching),
+    }

@@ -1,0 +1,99 @@
+"""Reads logs by byte offset, and finds in them why a task failed."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from ...models import LogChunk
+from .processes import LOG_LIMIT
+from .shim import LOG_MARKER
+
+_TAIL = 64 * 1024
+_LONGEST_REASON = 2000
+_EXCEPTION = re.compile(
+    r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Iteration)?\b.*"
+)
+
+
+def read_chunk(path: Path, offset: int, limit: int, *, attempt: int, over: bool) -> LogChunk:
+    """Up to `limit` bytes from `offset`, never a part of a character; `limit` 0 asks the size.
+
+    `over`: nothing will be added any more. A log that does not exist yet is empty.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return LogChunk(text="", offset=0, next_offset=0, size=0, complete=over, attempt=attempt)
+    try:
+        size = _size(descriptor)
+        offset = min(max(offset, 0), size)
+        data = os.pread(descriptor, min(max(limit, 0), size - offset), offset)
+    finally:
+        os.close(descriptor)
+    at_end = offset + len(data) >= size
+    if not (over and at_end):
+        data = data[: _whole_characters(data)]
+    next_offset = offset + len(data)
+    return LogChunk(
+        text=data.decode("utf-8", "replace"),
+        offset=offset,
+        next_offset=next_offset,
+        size=size,
+        complete=over and next_offset >= size,
+        attempt=attempt,
+    )
+
+
+def _size(descriptor: int) -> int:
+    """The log's size; what a shim is about to cut off does not count."""
+    size = os.fstat(descriptor).st_size
+    if size <= LOG_LIMIT:
+        return size
+    marked = os.pread(descriptor, len(LOG_MARKER), LOG_LIMIT) == LOG_MARKER
+    return LOG_LIMIT + len(LOG_MARKER) if marked else LOG_LIMIT
+
+
+def _whole_characters(data: bytes) -> int:
+    """How many bytes at the front end with a whole UTF-8 character."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte < 0x80:
+            return len(data)
+        if byte >= 0xC0:  # a character begins here: is all of it there?
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(data) if needed <= back else len(data) - back
+    return len(data)
+
+
+def exception_in(path: Path) -> str:
+    """The last exception of a log, as Python prints it below its traceback; "" if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    begins = [
+        index
+        for index, line in enumerate(lines)
+        if line.startswith("Traceback (most recent call last):")
+    ]
+    if not begins:
+        return ""
+    after = lines[begins[-1] + 1 :]
+    for index, line in enumerate(after):
+        if line and not line[0].isspace() and _EXCEPTION.match(line):
+            return "\n".join(_message(after[index:]))[:_LONGEST_REASON]
+    return ""
+
+
+def _message(lines: list[str]) -> list[str]:
+    """An exception's line, and those of its message that follow it up to a blank one."""
+    kept = lines[:1]
+    for line in lines[1:4]:
+        if not line.strip() or line.startswith("["):
+            break
+        kept.append(line)
+    return kept
