@@ -45,3 +45,15 @@ export const IPipelines = new Token<IPipelines>(
   'jupyterlab-pipelines:IPipelines',
   'Connections, runs and live events of pipelines.'
 );
+
+/** What the sidebar shows: what other plugins propose to use. */
+export interface IRunsPanel {
+  /** Name of the connection that the user looks at. */
+  readonly connection: string;
+  choose(connection: string): void;
+}
+
+export const IRunsPanel = new Token<IRunsPanel>(
+  'jupyterlab-pipelines:IRunsPanel',
+  'The sidebar of pipeline runs.'
+);

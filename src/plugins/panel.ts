@@ -8,7 +8,7 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { IPipelines } from '../tokens';
+import { IPipelines, IRunsPanel } from '../tokens';
 // The sidebar's icon and the menus need these at once; what is drawn loads when first shown.
 /* eslint-disable jupyter/prefer-lazy-imports */
 import { addAction, CommandIDs, type IActionContext } from '../commands';
@@ -27,10 +27,11 @@ const RANK = 600;
 const EXAMPLES = ['', 'examples'];
 const EXAMPLE = 'digits.ipynb';
 
-export const panel: JupyterFrontEndPlugin<void> = {
+export const panel: JupyterFrontEndPlugin<IRunsPanel> = {
   id: ID,
   description: 'Lists pipeline runs in the left sidebar.',
   autoStart: true,
+  provides: IRunsPanel,
   requires: [IPipelines],
   optional: [
     ICommandPalette,
@@ -47,7 +48,7 @@ export const panel: JupyterFrontEndPlugin<void> = {
     settings: ISettingRegistry | null,
     state: IStateDB | null,
     translator: ITranslator | null
-  ): void => {
+  ): IRunsPanel => {
     const trans = (translator ?? nullTranslator).load('jupyterlab_pipelines');
     const context: IActionContext = { commands: app.commands, palette, trans };
     const model = new RunsPanelModel(service);
@@ -75,6 +76,7 @@ export const panel: JupyterFrontEndPlugin<void> = {
       }
     });
     void preferences.restore();
+    return model;
   }
 };
 

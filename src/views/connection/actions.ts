@@ -2,18 +2,12 @@
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { asRequestError } from '../../api/request';
 import { addAction, CommandIDs, type IActionContext } from '../../commands';
-import type { IPipelines } from '../../tokens';
-
-/** What these actions need to know of the panel. */
-export interface IConnectionChoice {
-  readonly connection: string;
-  choose(connection: string): void;
-}
+import type { IPipelines, IRunsPanel } from '../../tokens';
 
 export function addConnectionActions(
   context: IActionContext,
   service: IPipelines,
-  panel: IConnectionChoice
+  panel: IRunsPanel
 ): void {
   const { trans } = context;
   const { connections } = service;

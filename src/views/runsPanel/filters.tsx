@@ -29,8 +29,10 @@ type Sort = NonNullable<RunQuery['sort_by']>;
 
 export interface IFiltersProps {
   query: Readonly<RunQuery>;
-  /** Line on what is shown, e.g. how many runs. */
+  /** How many runs are shown or selected, for screen readers. */
   summary: string;
+  /** How many runs there are; null where nobody knows. */
+  count: number | null;
   trans: TranslationBundle;
   onChange: (change: Partial<RunQuery>) => void;
 }
@@ -41,33 +43,41 @@ export function isFiltered(query: Readonly<RunQuery>): boolean {
 }
 
 export function Filters(props: IFiltersProps): JSX.Element {
-  const { query, summary, trans, onChange } = props;
+  const { query, summary, count, trans, onChange } = props;
   return (
     <div className="jp-PipelinesRuns-filters" role="search">
       <Search
         value={query.name ?? ''}
+        hint={
+          count && !isFiltered(query)
+            ? trans.__('Search %1 runs', count.toLocaleString())
+            : trans.__('Search runs by name')
+        }
         trans={trans}
         onChange={name => onChange({ name })}
       />
-      <Chips
-        states={query.states ?? []}
-        trans={trans}
-        onChange={states => onChange({ states })}
-      />
-      <div className="jp-PipelinesRuns-summary">
-        <span aria-live="polite">{summary}</span>
+      <div className="jp-PipelinesRuns-chips">
+        <Chips
+          states={query.states ?? []}
+          trans={trans}
+          onChange={states => onChange({ states })}
+        />
         <SortSelect query={query} trans={trans} onChange={onChange} />
       </div>
+      <span className="jp-PipelinesRuns-summary" aria-live="polite">
+        {summary}
+      </span>
     </div>
   );
 }
 
 function Search(props: {
   value: string;
+  hint: string;
   trans: TranslationBundle;
   onChange: (name: string) => void;
 }): JSX.Element {
-  const { value, trans, onChange } = props;
+  const { value, hint, trans, onChange } = props;
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);
   useEffect(() => {
@@ -84,7 +94,7 @@ function Search(props: {
       <input
         type="text"
         value={text}
-        placeholder={trans.__('Search runs by name')}
+        placeholder={hint}
         aria-label={trans.__('Search runs by name')}
         spellCheck={false}
         onChange={event => setText(event.target.value)}
@@ -123,7 +133,7 @@ function Chips(props: {
   };
   return (
     <div
-      className="jp-PipelinesRuns-chips"
+      className="jp-PipelinesRuns-chipGroup"
       role="group"
       aria-label={trans.__('Show only these states')}
     >

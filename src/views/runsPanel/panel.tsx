@@ -62,6 +62,7 @@ export default function Panel(props: IPanelProps): JSX.Element {
       <Filters
         query={model.runs.query}
         summary={summarise(model, trans)}
+        count={model.runs.totalSize}
         trans={trans}
         onChange={change => model.setQuery(change)}
       />
