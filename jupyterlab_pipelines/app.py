@@ -6,7 +6,6 @@ import asyncio
 import threading
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import PeriodicCallback
@@ -16,7 +15,7 @@ from .connections import Connections, default_home
 from .errors import PipelinesError
 from .routes import Desk, handlers
 
-#: Seconds between two looks at the engine's runs: whether they are alive, and whether there are any.
+#: Seconds between two looks at the engine's runs: are there any, and are they alive?
 CARE_INTERVAL = 60.0
 
 
@@ -73,7 +72,8 @@ class PipelinesApp(ExtensionApp):
         """Restarts what died, and keeps an idle server alive while it has runs."""
         await asyncio.to_thread(self._reconcile)
         if await asyncio.to_thread(self._active_runs):
-            activity: dict[str, Any] = self.serverapp.web_app.settings["last_activity_times"]
+            assert self.serverapp is not None
+            activity: dict[str, datetime] = self.serverapp.web_app.settings["last_activity_times"]
             activity[self.name] = datetime.now(timezone.utc)
 
     def _active_runs(self) -> int:

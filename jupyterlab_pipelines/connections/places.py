@@ -9,6 +9,8 @@ from pathlib import Path
 from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir
 
 HOME_VARIABLE = "JUPYTERLAB_PIPELINES_HOME"
+#: A server answers with its home's id, so that a client finds the server of its own home.
+HOME_HEADER = "X-Pipelines-Home"
 
 
 def default_home() -> Path:

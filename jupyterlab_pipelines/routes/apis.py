@@ -13,7 +13,7 @@ from tornado import web
 
 from ..backends.base import ApiRequest, ApiResponse
 from ..errors import PipelinesError
-from .base import PipelinesHandler
+from .base import Action, PipelinesHandler
 from .streams import SANDBOX, send, set_content_headers
 
 #: Whatever else the browser or the backend sends, cookies and sign-ins above all, stays behind.
@@ -55,7 +55,7 @@ class ApisHandler(PipelinesHandler):
     _incoming: RequestBody | None = None
     _answer: asyncio.Task[ApiResponse] | None = None
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]
         """Permission comes before the body: only then does the backend hear of the request."""
         await super().prepare()
         if self._finished or self.request.method == "OPTIONS":
@@ -91,7 +91,7 @@ class ApisHandler(PipelinesHandler):
         if self._answer is not None:
             self._answer.cancel()
 
-    def _action(self) -> str:
+    def _action(self) -> Action:
         if self.request.method in ("GET", "HEAD"):
             return "read"
         starts = self.request.method == "POST" and _STARTS_CODE.search(self.request.path)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
-
 from ..backends.base import ArtifactContent
 from ..errors import BadInput
 from ..service import Service, close_stream
-from .base import PipelinesHandler
+from .base import PipelinesHandler, allowed
 from .streams import SANDBOX, entity_tag, requested_range, send, set_content_headers
 
 
@@ -19,8 +16,7 @@ class ArtifactHandler(PipelinesHandler):
     def content_security_policy(self) -> str:
         return SANDBOX
 
-    @web.authenticated
-    @authorized(action="read")
+    @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
         artifact_id = self.get_query_argument("artifact", "")
         if not artifact_id:

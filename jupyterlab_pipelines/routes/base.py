@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from jupyter_core.utils import ensure_async
+from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
 from jupyter_server.utils import origin_matches_pat
@@ -22,9 +23,22 @@ from ..models import ErrorBody, Problem
 from ..service import Service
 from .origin import foreign_origin
 
+F = TypeVar("F", bound=Callable[..., Any])
 M = TypeVar("M", bound=BaseModel)
 
+#: What an authorizer is asked about, and what may be done to it.
 RESOURCE = "pipelines"
+Action = Literal["read", "write", "execute"]
+
+
+def allowed(action: Action) -> Callable[[F], F]:
+    """For signed-in users only, and only those whom the server's authorizer lets do `action`."""
+
+    def decorate(method: F) -> F:
+        checked: Any = authorized(action=action, resource=RESOURCE)
+        return cast("F", web.authenticated(checked(method)))
+
+    return decorate
 
 
 @dataclass(frozen=True)
@@ -87,7 +101,7 @@ class Door(ExtensionHandlerMixin, JupyterHandler):
         if self.allow_origin != "*" or self.token_authenticated:
             super().set_cors_headers()
 
-    async def authorize(self, action: str) -> None:
+    async def authorize(self, action: Action) -> None:
         """Asks the server's authorizer for an action that depends on the request."""
         user = self.current_user
         if not user or not await ensure_async(
@@ -159,7 +173,10 @@ class _HttpError(PipelinesError):
     def __init__(self, status: int, message: str, next_step: str) -> None:
         super().__init__(message, next_step=next_step)
         self.status = status
-        self.grpc_code = {400: 3, 401: 16, 403: 7, 404: 5}.get(status, 13)
+
+    def status_body(self) -> dict[str, object]:
+        code = {400: 3, 401: 16, 403: 7, 404: 5, 501: 12, 503: 14}.get(self.status, 13)
+        return {**super().status_body(), "code": code}
 
     def body(self) -> ErrorBody:
         code = re.sub(r"[^A-Za-z]", "", HTTPStatus(self.status).phrase.title())

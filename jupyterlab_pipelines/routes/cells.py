@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from jupyter_server.auth.decorator import authorized
 from pydantic import BaseModel, Field
-from tornado import web
 
-from .. import compiler
 from ..models import StepRequest
-from .base import PipelinesHandler
+from .base import PipelinesHandler, allowed
 
 
 class ProbeRequest(BaseModel):
@@ -20,19 +17,19 @@ class ProbeRequest(BaseModel):
 class ProbeHandler(PipelinesHandler):
     """Python source for the kernel; nothing runs here."""
 
-    @web.authenticated
-    @authorized(action="read")
+    @allowed("read")
     async def post(self) -> None:
+        from ..compiler import probe_source
+
         names = self.body(ProbeRequest).names
         snapshots = self.connections.home / "local" / "snapshots"
-        self.answer({"source": compiler.probe_source(names, str(snapshots))})
+        self.answer({"source": probe_source(names, str(snapshots))})
 
 
 class PlanHandler(PipelinesHandler):
     """What a selection would run as."""
 
-    @web.authenticated
-    @authorized(action="read")
+    @allowed("read")
     async def post(self, connection: str) -> None:
         request = self.body(StepRequest)
         self.answer(await self.service(connection).plan_step(request))
@@ -41,8 +38,7 @@ class PlanHandler(PipelinesHandler):
 class RunStepHandler(PipelinesHandler):
     """Runs a selection as a step."""
 
-    @web.authenticated
-    @authorized(action="execute")
+    @allowed("execute")
     async def post(self, connection: str) -> None:
         request = self.body(StepRequest)
         self.answer(await self.service(connection).submit_step(request), status=201)

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
-
-from ..connections.places import home_id
+from ..connections.places import HOME_HEADER, home_id
 from ..models import NewConnection
-from .base import PipelinesHandler
-
-#: Tells a client on this machine whether a server serves its own home.
-HOME_HEADER = "X-Pipelines-Home"
+from .base import PipelinesHandler, allowed
 
 
 class ConnectionsHandler(PipelinesHandler):
     """All connections."""
 
-    @web.authenticated
-    @authorized(action="read")
+    @allowed("read")
     async def get(self) -> None:
         connections = await self.connections.list()
         self.set_header(HOME_HEADER, home_id(self.connections.home))
         _ = self.xsrf_token  # a client without a token needs the cookie that this sets
         self.answer({"connections": [one.model_dump(mode="json") for one in connections]})
 
-    @web.authenticated
-    @authorized(action="write")
+    @allowed("write")
     async def post(self) -> None:
         added = await self.connections.add(self.body(NewConnection))
         self.answer(added, status=201)
@@ -34,8 +26,7 @@ class ConnectionsHandler(PipelinesHandler):
 class ConnectionHandler(PipelinesHandler):
     """One connection that the user added."""
 
-    @web.authenticated
-    @authorized(action="write")
+    @allowed("write")
     async def delete(self, connection: str) -> None:
         await self.connections.remove(connection)
         self.set_status(204)

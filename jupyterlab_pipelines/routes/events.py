@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from jupyter_server.auth.decorator import authorized, ws_authenticated
+from jupyter_server.auth.decorator import ws_authenticated
 from jupyter_server.base.websocket import WebSocketMixin
 from pydantic import ValidationError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
@@ -63,7 +63,7 @@ class Outbox:
         return f'{{"seq":{seq},{text[1:]}'
 
 
-class EventsHandler(Door, WebSocketMixin, WebSocketHandler):  # type: ignore[misc]
+class EventsHandler(Door, WebSocketMixin, WebSocketHandler):
     """Tells a page what changed in what it subscribed to."""
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
@@ -76,8 +76,8 @@ class EventsHandler(Door, WebSocketMixin, WebSocketHandler):  # type: ignore[mis
         """A handshake has no page whose content a policy could restrict."""
 
     @ws_authenticated
-    @authorized(action="read")
     async def get(self, *args: Any, **kwargs: Any) -> None:
+        await self.authorize("read")
         await super().get(*args, **kwargs)
 
     def open(self, *args: str, **kwargs: str) -> None:

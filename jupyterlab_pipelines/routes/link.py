@@ -6,11 +6,9 @@ import json
 import secrets
 from html import escape
 
-from jupyter_server.auth.decorator import authorized
 from jupyter_server.utils import url_path_join
-from tornado import web
 
-from .base import Door
+from .base import Door, allowed
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Pipelines</title></head><body>
@@ -35,12 +33,11 @@ class LinkHandler(Door):
             self._nonce = secrets.token_urlsafe(16)
         return f"default-src 'none'; script-src 'nonce-{self._nonce}'; frame-ancestors 'none'"
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]
         await super().prepare()
         self.check_origin()
 
-    @web.authenticated
-    @authorized(action="read")
+    @allowed("read")
     async def get(self, connection: str) -> None:
         self.connections.settings(connection)  # unknown: 404
         lab = url_path_join(self.base_url, "lab")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from jupyter_server.auth.decorator import authorized
 from pydantic import BaseModel, Field
-from tornado import web
 
 from ..errors import BadInput
 from ..models import LogChunk
 from ..service import Service
-from .base import PipelinesHandler
+from .base import PipelinesHandler, allowed
 from .streams import send, set_content_headers
 
 #: The most of a log that one answer carries, in bytes.
@@ -31,8 +29,7 @@ class LogQuery(BaseModel):
 class GraphHandler(PipelinesHandler):
     """A run's shape and state."""
 
-    @web.authenticated
-    @authorized(action="read")
+    @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
         self.answer(await self.service(connection).get_graph(run_id))
 
@@ -40,8 +37,7 @@ class GraphHandler(PipelinesHandler):
 class TaskHandler(PipelinesHandler):
     """One task with its inputs, outputs and code."""
 
-    @web.authenticated
-    @authorized(action="read")
+    @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
         task_id = self.get_query_argument("task", "")
         if not task_id:
@@ -52,8 +48,7 @@ class TaskHandler(PipelinesHandler):
 class OutputsHandler(PipelinesHandler):
     """What a task, or the whole run, has to show."""
 
-    @web.authenticated
-    @authorized(action="read")
+    @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
         task_id = self.get_query_argument("task", "") or None
         outputs = await self.service(connection).outputs(run_id, task_id)
@@ -63,8 +58,7 @@ class OutputsHandler(PipelinesHandler):
 class LogHandler(PipelinesHandler):
     """A piece of an attempt's log, or the whole as a file."""
 
-    @web.authenticated
-    @authorized(action="read")
+    @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
         query = self.query(LogQuery)
         service = self.service(connection)

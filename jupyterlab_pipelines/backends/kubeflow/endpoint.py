@@ -1,0 +1,313 @@
+"""One remote host over HTTP: sign-in, retries, and every failure as one of our errors."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timezone
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import httpx
+
+from ...errors import (
+    BadInput,
+    BadUpstream,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PipelinesError,
+    SignInNeeded,
+    Unreachable,
+    UnsupportedFeature,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from .credentials import BearerToken
+
+Query: TypeAlias = Sequence[tuple[str, str]]
+
+#: Seconds without a connection, or without a byte, after which a request is given up.
+CONNECT_TIMEOUT = 5.0
+IDLE_TIMEOUT = 30.0
+RETRIES = 4
+#: The longest wait that an endpoint may ask for, in seconds; beyond it the user is told instead.
+MAX_RETRY_AFTER = 10.0
+#: The largest JSON answer that is read, in bytes.
+MAX_JSON = 64 << 20
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+_ERRORS: Mapping[int, type[PipelinesError]] = {
+    400: BadInput,
+    401: SignInNeeded,
+    403: Forbidden,
+    404: NotFound,
+    405: UnsupportedFeature,
+    409: Conflict,
+    412: Conflict,
+    501: UnsupportedFeature,
+}
+
+
+class Endpoint:
+    """The API below `host`, which may have a path. Nothing but this host is ever asked.
+
+    Every method raises only our errors; their texts never hold the token.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        token: BearerToken | None = None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.host = host.rstrip("/")
+        self._token = token
+        self._sleep = sleep
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            timeout=httpx.Timeout(IDLE_TIMEOUT, connect=CONNECT_TIMEOUT, pool=IDLE_TIMEOUT),
+            limits=httpx.Limits(max_connections=40, max_keepalive_connections=10),
+            follow_redirects=False,
+        )
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._client.aclose()
+
+    async def json(
+        self, method: str, path: str, *, query: Query = (), body: Any = None, retries: int = RETRIES
+    ) -> dict[str, Any]:
+        """The JSON object that the endpoint answers; an error status is raised."""
+        headers = {"Accept": "application/json"}
+        content = b""
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(body).encode()
+        opened = self.open(method, path, query, headers, content, retries=retries)
+        async with opened as response:
+            text = await self._whole(response)
+        if response.status_code >= 400:
+            raise self.refusal(response.status_code, text)
+        try:
+            answer = json.loads(text or b"{}")
+        except (ValueError, RecursionError):
+            raise self._not_json(text) from None
+        if not isinstance(answer, dict):
+            raise self._not_json(text)
+        return answer
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        query: Query = (),
+        headers: Mapping[str, str] | None = None,
+        content: bytes | AsyncIterator[bytes] = b"",
+        *,
+        retries: int = RETRIES,
+        html: bool = False,
+    ) -> AsyncIterator[httpx.Response]:
+        """An answer whose body is still to be read; any status but a sign-in's is returned.
+
+        Only a GET is ever sent twice. `html` says that a page is what is asked for; else one is
+        taken for a login. What breaks while the body is read is raised as our error too.
+        """
+        response = await self._answer(method, path, query, headers or {}, content, retries)
+        try:
+            self._check_sign_in(response, html=html)
+            with self._as_errors(method):
+                yield response
+        finally:
+            await response.aclose()
+
+    def refusal(self, status: int, text: bytes) -> PipelinesError:
+        """An answer with an error status as our error, with what the endpoint says of it."""
+        reason = ""
+        try:
+            content = json.loads(text)
+            reason = str(content.get("message") or content.get("error") or "")
+        except (ValueError, AttributeError, RecursionError):
+            reason = ""
+        kind = _ERRORS.get(status, UpstreamError)
+        said = self._excerpt(reason.encode(), 600) if reason else f"HTTP {status}"
+        return kind(f"{self.host} answered: {said}")
+
+    # --- one request ---------------------------------------------------------------------------
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        headers: Mapping[str, str],
+        content: bytes | AsyncIterator[bytes],
+        retries: int,
+    ) -> httpx.Response:
+        again = method == "GET"
+        renewed = False
+        attempt = 0
+        while True:
+            token = None if self._token is None else await asyncio.to_thread(self._token.read)
+            try:
+                with self._as_errors(method):
+                    response = await self._send(method, path, query, headers, content, token)
+            except BadUpstream:
+                if not again or attempt >= retries:
+                    raise
+                pause: float | None = None
+            else:
+                status = response.status_code
+                if status == 401 and again and not renewed and self._token is not None:
+                    await response.aclose()  # the token may have been rotated in this moment
+                    renewed = True
+                    continue
+                if not (again and status in _RETRIED and attempt < retries):
+                    return response
+                pause = _retry_after(response)
+                if pause is not None and pause > MAX_RETRY_AFTER:
+                    return response
+                await response.aclose()
+            jittered = 0.25 * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
+            await self._sleep(jittered if pause is None else pause)
+            attempt += 1
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        headers: Mapping[str, str],
+        content: bytes | AsyncIterator[bytes],
+        token: str | None,
+    ) -> httpx.Response:
+        # Unpacked bytes have lengths and ranges that can be passed on.
+        sent = {"Accept-Encoding": "identity", **headers}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        request = self._client.build_request(
+            method,
+            self.host + path,
+            params=list(query) or None,
+            headers=sent,
+            content=content or None,
+        )
+        return await self._client.send(request, stream=True)
+
+    async def _whole(self, response: httpx.Response) -> bytes:
+        content = bytearray()
+        async for piece in response.aiter_bytes():
+            content += piece
+            if len(content) > MAX_JSON:
+                raise BadUpstream(f"{self.host} answered more than {MAX_JSON >> 20} MiB of JSON.")
+        return bytes(content)
+
+    # --- failures ------------------------------------------------------------------------------
+
+    def _check_sign_in(self, response: httpx.Response, *, html: bool) -> None:
+        status = response.status_code
+        if 300 <= status < 400 and status != 304:
+            raise self._redirected(response.headers.get("Location", ""))
+        content_type = response.headers.get("Content-Type", "").lower()
+        page = content_type.startswith(("text/html", "application/xhtml"))
+        if status == 401 or (page and not html and status in (200, 403)):
+            raise SignInNeeded(
+                f"{self.host} asks to sign in.",
+                next_step="Renew the connection's token, or check its host.",
+            )
+
+    def _redirected(self, location: str) -> PipelinesError:
+        try:
+            target, own = urlsplit(location), urlsplit(self.host)
+            moved = target.hostname == own.hostname and target.scheme != own.scheme
+        except ValueError:
+            moved = False
+        if moved:
+            return UpstreamError(
+                f"{self.host} redirects to {target.scheme}://.",
+                next_step=f"Add the connection again with a host of {target.scheme}://.",
+            )
+        return SignInNeeded(
+            f"{self.host} redirects to a sign-in.", next_step="Renew the connection's token."
+        )
+
+    def _as_errors(self, method: str) -> _AsErrors:
+        return _AsErrors(self.host, method)
+
+    def _not_json(self, text: bytes) -> BadUpstream:
+        return BadUpstream(
+            f"{self.host} answered something that is not its protocol: {self._excerpt(text, 200)}",
+            next_step="Check that the host is the address of a Kubeflow Pipelines API.",
+        )
+
+    def _excerpt(self, text: bytes, length: int) -> str:
+        """The first bytes, escaped, and without the token should the endpoint echo it."""
+        shown = text[: length * 4].decode("utf-8", "replace")
+        if self._token is not None:
+            try:
+                shown = shown.replace(self._token.read(), "***")
+            except SignInNeeded:
+                return "(not shown)"
+        shown = shown[:length]
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+class _AsErrors:
+    """Turns httpx's errors into ours; its texts, which may hold headers, are left behind."""
+
+    def __init__(self, host: str, method: str) -> None:
+        self._host = host
+        self._method = method
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        host = self._host
+        if isinstance(error, httpx.ConnectTimeout):
+            raise Unreachable(
+                f"{host} cannot be reached: no connection within {CONNECT_TIMEOUT:.0f} s."
+            ) from None
+        if isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError)):
+            raise Unreachable(f"{host} cannot be reached: {_reason(error)}.") from None
+        if isinstance(error, httpx.TimeoutException):
+            sent = self._method != "GET"
+            raise UpstreamTimeout(
+                f"{host} has not answered for {IDLE_TIMEOUT:.0f} s.",
+                next_step="It may have been done all the same: refresh before you try again."
+                if sent
+                else None,
+            ) from None
+        if isinstance(error, (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)):
+            raise BadUpstream(f"{host} broke off its answer.") from None
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    text = str(error)
+    if "CERTIFICATE" in text.upper() or "SSL" in text.upper():
+        return "its TLS certificate is not trusted"
+    if "Name or service" in text or "getaddrinfo" in text or "nodename" in text:
+        return "its name is not known"
+    if "refused" in text or "All connection attempts failed" in text:
+        return "the connection was refused"
+    return "no connection could be made"
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the endpoint asks to wait; null where it does not say."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())

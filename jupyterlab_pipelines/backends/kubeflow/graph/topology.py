@@ -1,0 +1,205 @@
+"""Draws a run's shape from its IR; iterations and lists unfold as the records tell of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ....models import ArtifactNode, Edge, TaskNode, TaskType, Topology
+from .records import Record
+from .spec import Component, Pipeline, Source, Task, type_of
+
+
+def draw(pipeline: Pipeline, records: Mapping[str, Record]) -> Topology:
+    """Tasks at every depth, the artifacts they make, and what travels between them."""
+    drawing = _Drawing(pipeline, records)
+    shape = [
+        [(task.id, task.type.value) for task in drawing.tasks],
+        [artifact.id for artifact in drawing.artifacts],
+        [list(key) for key in drawing.edges],
+    ]
+    return Topology(
+        key=hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:16],
+        tasks=drawing.tasks,
+        artifacts=drawing.artifacts,
+        edges=list(drawing.edges.values()),
+    )
+
+
+@dataclass(eq=False)
+class _Scope:
+    """A DAG as drawn: once, or once an iteration of a loop."""
+
+    component: Component
+    tasks: dict[str, Task]
+    path: str = ""  # of the task that it is the inside of
+    task: Task | None = None
+    above: _Scope | None = None
+    index: int | None = None
+    #: The insides of its groups by task name: one, or one an iteration.
+    inner: dict[str, list[_Scope]] = field(default_factory=dict)
+
+    def id_of(self, name: str) -> str:
+        return f"{self.path}/{name}" if self.path else name
+
+
+class _Drawing:
+    def __init__(self, pipeline: Pipeline, records: Mapping[str, Record]) -> None:
+        self._pipeline = pipeline
+        self._records = records
+        self._iterations: dict[str, list[int]] = {}
+        for record in records.values():
+            if record.iteration is not None and record.parent is not None:
+                self._iterations.setdefault(record.parent, []).append(record.iteration)
+        self.tasks: list[TaskNode] = []
+        self.artifacts: list[ArtifactNode] = []
+        self.edges: dict[tuple[str, str, str, str], Edge] = {}
+        scopes = [_Scope(pipeline.root, pipeline.root.tasks or {})]
+        for scope in scopes:  # grows while it is walked
+            for task in scope.tasks.values():
+                scopes.extend(self._draw_task(scope, task))
+        for scope in scopes:
+            for task in scope.tasks.values():
+                self._connect(scope, task)
+
+    # --- nodes ---------------------------------------------------------------------------------
+
+    def _draw_task(self, scope: _Scope, task: Task) -> list[_Scope]:
+        component = self._pipeline.component_of(task)
+        task_id = scope.id_of(task.name)
+        self._node(task_id, task, type_of(task, component), scope.path or None, component)
+        insides: list[tuple[str, int | None]] = [(task_id, None)]
+        if task.is_loop:
+            leaf = TaskType.IMPORTER if component.importer else TaskType.RUNTIME
+            kind = leaf if component.tasks is None else TaskType.LOOP_ITERATION
+            insides = [(f"{task_id}[{i}]", i) for i in sorted(self._iterations.get(task_id, []))]
+            for path, index in insides:
+                self._node(path, task, kind, task_id, component, index)
+        if component.tasks is None:
+            return []
+        inner = [
+            _Scope(component, component.tasks, path, task, scope, index) for path, index in insides
+        ]
+        scope.inner[task.name] = inner
+        return inner
+
+    def _node(
+        self,
+        task_id: str,
+        task: Task,
+        kind: TaskType,
+        parent: str | None,
+        component: Component,
+        iteration: int | None = None,
+    ) -> None:
+        name = task.display_name if iteration is None else f"Iteration {iteration}"
+        self.tasks.append(
+            TaskNode(
+                id=task_id,
+                name=task.name,
+                display_name=name,
+                type=kind,
+                parent=parent,
+                iteration=iteration,
+                component=component.name,
+            )
+        )
+        if kind not in (TaskType.RUNTIME, TaskType.IMPORTER):
+            return
+        for key, (title, _) in component.artifact_types.items():
+            for artifact_id in self._made(task_id, component, key):
+                self.artifacts.append(
+                    ArtifactNode(
+                        id=artifact_id, name=key, type=title, producer=task_id, parent=parent
+                    )
+                )
+                self._edge(task_id, artifact_id, "output", key)
+
+    def _made(self, task_id: str, component: Component, key: str) -> list[str]:
+        """A leaf's artifacts: a list is one node until its elements are known."""
+        whole = f"{task_id}:{key}"
+        record = self._records.get(task_id)
+        if component.artifact_types.get(key, ("", False))[1] and record is not None:
+            elements = [one for one in record.artifacts if one.startswith(f"{whole}[")]
+            return elements or [whole]
+        return [whole]
+
+    # --- edges ---------------------------------------------------------------------------------
+
+    def _edge(
+        self, source: str, target: str, kind: Literal["output", "input", "dependency"], label: str
+    ) -> None:
+        self.edges.setdefault(
+            (source, target, kind, label),
+            Edge(source=source, target=target, kind=kind, label=label),
+        )
+
+    def _connect(self, scope: _Scope, task: Task) -> None:
+        shown = set()  # dependencies that an artifact's way shows already
+        for key, source in task.artifacts.items():
+            artifacts = list(dict.fromkeys(self._behind(scope, source)))
+            if source.task and artifacts:
+                shown.add(source.task)
+            for target, index in self._users(scope, task):
+                for artifact_id in _share(task, key, artifacts, index):
+                    self._edge(artifact_id, target, "input", key)
+        for name, parameters in task.waits_for.items():
+            if name in scope.tasks and (parameters or name not in shown):
+                label = ", ".join(parameters)
+                self._edge(scope.id_of(name), scope.id_of(task.name), "dependency", label)
+
+    def _users(self, scope: _Scope, task: Task) -> Iterator[tuple[str, int | None]]:
+        """The nodes that use a task's inputs here; inside a group they are drawn there."""
+        task_id = scope.id_of(task.name)
+        component = self._pipeline.component_of(task)
+        indexes = sorted(self._iterations.get(task_id, [])) if task.is_loop else []
+        if component.tasks is None and indexes:
+            yield from ((f"{task_id}[{index}]", index) for index in indexes)
+        elif component.tasks is None or (task.is_loop and not indexes):
+            yield task_id, None
+
+    def _behind(self, scope: _Scope, source: Source) -> Iterator[str]:
+        """The artifacts that reach an input, through any depth of groups."""
+        if source.task:
+            yield from self._outputs(scope, source)
+            return
+        above, task = scope.above, scope.task
+        if above is None or task is None:
+            return
+        iterated = task.iterated
+        name = source.key
+        if iterated is not None and name == iterated[0]:
+            name = iterated[1]
+        outer = task.artifacts.get(name)
+        if outer is not None:
+            artifacts = list(dict.fromkeys(self._behind(above, outer)))
+            shared = iterated is not None and source.key == iterated[0]
+            yield from _share(task, name, artifacts, scope.index) if shared else artifacts
+
+    def _outputs(self, scope: _Scope, source: Source) -> Iterator[str]:
+        """The artifacts behind an output of a task of this DAG."""
+        task = scope.tasks.get(source.task)
+        if task is None:
+            return
+        component = self._pipeline.component_of(task)
+        task_id = scope.id_of(task.name)
+        if component.tasks is None:
+            indexes = sorted(self._iterations.get(task_id, []))
+            leaves = [f"{task_id}[{index}]" for index in indexes] if task.is_loop else [task_id]
+            for leaf in leaves:
+                yield from self._made(leaf, component, source.key)
+            return
+        for inside in scope.inner.get(task.name, ()):
+            for selected in component.selected(source.key):
+                yield from self._outputs(inside, selected)
+
+
+def _share(task: Task, key: str, artifacts: list[str], index: int | None) -> list[str]:
+    """One element for an iteration over artifacts, where they are known one by one."""
+    iterated = task.iterated
+    if index is None or iterated is None or key != iterated[1] or index >= len(artifacts):
+        return artifacts
+    return artifacts[index : index + 1]

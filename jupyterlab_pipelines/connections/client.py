@@ -1,0 +1,139 @@
+"""The official `kfp.Client`, configured for a connection; kfp itself loads only when asked for."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from jupyter_core.paths import jupyter_runtime_dir
+
+from ..models import NewConnection
+from .places import HOME_HEADER, default_home, home_id
+from .registry import LOCAL, Connections
+
+if TYPE_CHECKING:
+    import kfp
+
+    from ..loopback import Loopback
+
+_TIMEOUT = httpx.Timeout(5.0)
+
+
+def kfp_client(name: str = LOCAL) -> kfp.Client:
+    """The client of the connection `name`.
+
+    A remote is asked directly. `local` is the running Jupyter server of this user's home, with
+    its token or, where it has none, its XSRF cookie; else a server of this process alone. Raises
+    NotFound for an unknown name, and what the connection's own settings are wrong about.
+    """
+    settings = Connections().settings(name)
+    return _local_client() if settings is None else _remote_client(settings)
+
+
+def _remote_client(settings: NewConnection) -> kfp.Client:
+    from ..backends.kubeflow import bearer_token
+
+    token = bearer_token(
+        value=settings.token, file=settings.token_file, variable=settings.token_env
+    )
+    arguments: dict[str, Any] = {"host": settings.host}
+    if settings.namespace:
+        arguments["namespace"] = settings.namespace
+    if settings.token is not None:
+        arguments["existing_token"] = settings.token
+    elif token is not None:
+        arguments["credentials"] = _refreshed(token.read)
+    return _client(**arguments)
+
+
+def _refreshed(read: Any) -> Any:
+    """Credentials that read the token again for each request: a mounted one rotates."""
+    from kfp.client.token_credentials_base import TokenCredentialsBase
+
+    class Refreshed(TokenCredentialsBase):  # type: ignore[misc]
+        def get_token(self) -> str:
+            token: str = read()
+            return token
+
+        def refresh_api_key_hook(self, config: Any) -> None:
+            config.api_key["authorization"] = self.get_token()
+
+    return Refreshed()
+
+
+def _local_client() -> kfp.Client:
+    wanted = home_id(default_home())
+    for server in _running_servers():
+        token = server.get("token", "")
+        host = str(server["url"]).rstrip("/") + "/pipelines"
+        try:
+            answer = httpx.get(
+                f"{host}/connections",
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+                timeout=_TIMEOUT,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL):
+            continue  # gone without cleaning up, or not for this machine
+        if answer.status_code != 200 or answer.headers.get(HOME_HEADER) != wanted:
+            continue
+        if token:
+            return _client(host=f"{host}/{LOCAL}", existing_token=token)
+        return _client_with_xsrf(f"{host}/{LOCAL}", answer.cookies.get("_xsrf", ""))
+    loopback = _loopback(default_home())
+    return _client(host=loopback.url, existing_token=loopback.token)
+
+
+def _client_with_xsrf(host: str, token: str) -> kfp.Client:
+    client = _client(host=host, cookies=f"_xsrf={token}")
+    client._run_api.api_client.set_default_header("X-XSRFToken", token)
+    return client
+
+
+def _client(**arguments: Any) -> kfp.Client:
+    import kfp
+
+    with warnings.catch_warnings():
+        # Said at every construction, of a backend older than any that we speak to.
+        warnings.filterwarnings("ignore", "This client only works", FutureWarning)
+        return kfp.Client(**arguments)
+
+
+def _running_servers() -> Iterator[dict[str, Any]]:
+    """What the user's Jupyter servers say of themselves; a kernel's own server comes first."""
+    parent = os.environ.get("JPY_PARENT_PID", "")
+    files = sorted(
+        Path(jupyter_runtime_dir()).glob("jpserver-*.json"),
+        key=lambda path: (path.stem != f"jpserver-{parent}", -_modified(path)),
+    )
+    for path in files:
+        try:
+            server = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(server, dict) and str(server.get("url", "")).startswith("http"):
+            yield server
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+@lru_cache(maxsize=4)
+def _loopback(home: Path) -> Loopback:
+    """A server of this process, closed when it ends."""
+    from ..backends.local.backend import LocalBackend
+    from ..loopback import Loopback
+
+    loopback = Loopback(LocalBackend(home / "local")).start()
+    atexit.register(loopback.close)
+    return loopback
