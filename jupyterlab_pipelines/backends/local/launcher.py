@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -104,6 +105,7 @@ class Launcher:
         self.layout = layout
         self.interpreter = interpreter or sys.executable
         self.environments = Environments(layout)
+        self._kfp_folder = functools.cache(kfp_folder)
 
     def prepare(self, invocation: Invocation, directory: Path) -> None:
         """Writes what the task reads. May be repeated, even while a task reads it."""
@@ -121,7 +123,8 @@ class Launcher:
         """Starts the shim of a prepared attempt."""
         command = invocation.command
         if invocation.source:
-            folder = str(kfp_folder(self.layout))
+            own = python == sys.executable  # which has kfp itself
+            folder = "" if own else str(self._kfp_folder(self.layout))
             command = [python, runner.__file__, folder, str(directory), invocation.function]
         path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)])
         env = processes.environment({"PATH": path, "PYTHONUNBUFFERED": "1", **invocation.env})

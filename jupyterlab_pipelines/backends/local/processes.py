@@ -26,6 +26,10 @@ LOG_LIMIT = 100 * 2**20
 #: Carried by every process of an attempt, so that even one in a session of its own is found.
 MARKER = "JUPYTERLAB_PIPELINES_ATTEMPT"
 
+#: Imported, not run by path: that way Python keeps the shim compiled.
+_SHIM = (
+    "import sys; sys.path.append(sys.argv.pop(1)); import shim; sys.exit(shim.main(sys.argv[1:]))"
+)
 _SECRET_PREFIXES = ("JPY_", "JUPYTERHUB_")
 _SECRETS = {"JUPYTER_TOKEN", "JUPYTER_PASSWORD", "CONFIGPROXY_AUTH_TOKEN", "KF_PIPELINES_TOKEN"}
 
@@ -186,9 +190,10 @@ def launch(
     """
     work = directory / "work"
     work.mkdir(parents=True, exist_ok=True)
-    limits = [str(LOG_LIMIT), str(STOP_GRACE)]
+    folder = str(Path(shim.__file__).parent)
+    python = [sys.executable, "-I", "-S", "-c", _SHIM, folder]
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", shim.__file__, str(directory), *limits, *command],
+        [*python, str(directory), str(LOG_LIMIT), str(STOP_GRACE), *command],
         cwd=work,
         env={**env, MARKER: str(directory)},
         stdin=subprocess.DEVNULL,

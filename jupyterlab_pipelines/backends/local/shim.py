@@ -1,9 +1,9 @@
 """Runs one attempt of a task as its parent, and leaves what happened in files.
 
-Started by path with ``python -I -S`` in a session of its own, it imports only what starts fast and
-nothing of this package:
+Started by `processes.launch` with ``python -I -S`` in a session of its own, it imports only what
+starts fast and nothing of this package. Its arguments are
 
-    shim.py DIRECTORY LOG_LIMIT GRACE COMMAND [ARGUMENT ...]
+    DIRECTORY LOG_LIMIT GRACE COMMAND [ARGUMENT ...]
 
 In DIRECTORY it holds `lock` for its whole life, claims the attempt by creating `claim`, and writes
 `start.json` before the command can run and `exit.json` after it ended. The command's output goes
@@ -19,9 +19,13 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
-import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # `signal` itself takes 5 ms to import, for its enums
 
 ALREADY_CLAIMED = 75
 NO_DIRECTORY = 76
@@ -249,7 +253,7 @@ class Shim:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command line above; the exit status."""
+    """Runs the arguments above; the exit status."""
     directory, log_limit, grace = arguments[0], int(arguments[1]), float(arguments[2])
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # until there is something to stop
@@ -260,7 +264,3 @@ def main(arguments: list[str]) -> int:
         return NO_DIRECTORY
     Shim(directory, log_limit, grace).run(arguments[3:])
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
