@@ -34,7 +34,9 @@ export function Message(props: IMessageProps): JSX.Element {
     >
       <Icon tag="span" className="jp-Pipelines-messageIcon" />
       <div>
-        <span className="jp-Pipelines-messageText">{props.message}</span>{' '}
+        <span className="jp-Pipelines-messageText">
+          {props.nextStep ? asSentence(props.message) : props.message}
+        </span>{' '}
         {props.nextStep && (
           <span className="jp-Pipelines-messageNext">{props.nextStep}</span>
         )}
@@ -42,4 +44,9 @@ export function Message(props: IMessageProps): JSX.Element {
       </div>
     </div>
   );
+}
+
+/** A message that another sentence follows ends with a full stop. */
+function asSentence(text: string): string {
+  return /[.!?…]$/.test(text.trim()) ? text : `${text.trim()}.`;
 }
