@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import signal
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,3 +139,25 @@ def test_the_token_file_is_made_once_and_private(tmp_path: Path) -> None:
     other: Any = tmp_path / "given"
     other.write_text("mine\n")
     assert _token(other) == "mine"
+
+
+def test_the_command_serves_a_folder_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    command = [
+        sys.executable, "-m", "jupyterlab_pipelines.loopback",
+        "--root", str(tmp_path / "engine"), "--token-file", str(token_file),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().strip()
+        headers = {"Authorization": f"Bearer {token_file.read_text()}"}
+        answer = httpx.get(f"{url}/apis/v2beta1/experiments", headers=headers)
+        assert [one["display_name"] for one in answer.json()["experiments"]] == ["Default"]
+        assert httpx.get(f"{url}/apis/v2beta1/experiments").status_code == 401
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -27,12 +27,13 @@ def file_response(
 ) -> ApiResponse:
     """A file's bytes: all, or those that `range_header` names (one range of bytes).
 
-    `size` stands for the file's where only its beginning counts. With `attachment` a browser saves it: what a pipeline wrote must not run as a page of this
-    server. Raises OSError where the file cannot be opened.
+    `size` stands for the file's where only its beginning counts. With `attachment` a browser saves
+    it: what a pipeline wrote must not run as a page of this server. Raises OSError where the file
+    cannot be opened.
     """
-    file = path.open("rb")
-    size = path.stat().st_size if size is None else size
-    return _response(file, size, media_type, path.name, range_header, attachment)
+    with path.open("rb"):  # opened again when the answer is read: it may never be
+        size = path.stat().st_size if size is None else size
+    return _response(path, size, media_type, path.name, range_header, attachment)
 
 
 def folder_response(path: Path) -> ApiResponse:
@@ -45,7 +46,7 @@ def folder_response(path: Path) -> ApiResponse:
 
 
 def _response(
-    file: IO[bytes],
+    source: Path | IO[bytes],
     size: int,
     media_type: str,
     name: str,
@@ -63,13 +64,12 @@ def _response(
         headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     status, start, end = _part(range_header, size)
     if status == 416:
-        file.close()
         headers["Content-Range"] = f"bytes */{size}"
         return ApiResponse(416, {**headers, "Content-Length": "0"}, b"")
     if status == 206:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
-    return ApiResponse(status, headers, _pieces(file, start, end))
+    return ApiResponse(status, headers, _pieces(source, start, end))
 
 
 def _part(range_header: str, size: int) -> tuple[int, int, int]:
@@ -87,8 +87,9 @@ def _part(range_header: str, size: int) -> tuple[int, int, int]:
     return (206, start, end) if start < end else (416, 0, 0)
 
 
-async def _pieces(file: IO[bytes], start: int, end: int) -> AsyncIterator[bytes]:
+async def _pieces(source: Path | IO[bytes], start: int, end: int) -> AsyncIterator[bytes]:
     """The bytes `[start, end)`, at most; the file is closed in the end."""
+    file = source.open("rb") if isinstance(source, Path) else source
     try:
         await asyncio.to_thread(file.seek, start)
         left = end - start

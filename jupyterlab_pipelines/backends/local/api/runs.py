@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 _INTERNAL = 13
+#: How long a run may take to stop before its removal is refused, in seconds.
+_STOP_SECONDS = 20.0
 _VIEWS = {"": False, "DEFAULT": False, "0": False, "FULL": True, "1": True}
 
 #: The words that v1 had for the states, which `status` still speaks.
@@ -194,8 +198,12 @@ def unarchive(call: Call) -> dict[str, Any]:
 
 def delete(call: Call) -> dict[str, Any]:
     """Removes a run, its logs and its artifacts; one that is active is stopped first."""
-    _row(call.engine.database, call.path["run_id"])
-    call.engine.delete(call.path["run_id"])
+    run_id = call.path["run_id"]
+    if _row(call.engine.database, run_id)["finished_at"] is None:
+        with contextlib.suppress(Conflict):  # it may end at this very moment
+            call.engine.terminate(run_id)
+        _wait_for_end(call.engine.database, run_id)
+    call.engine.delete(run_id)
     return {}
 
 
@@ -227,6 +235,16 @@ def render(row: Mapping[str, Any]) -> dict[str, Any]:
         {"pipeline_spec": spec, "platform_spec": platform} if platform else spec
     )
     return answer
+
+
+def _wait_for_end(database: Database, run_id: str) -> None:
+    """Returns once the run is over or gone, or too long after it was told to stop."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < deadline:
+        row = database.one("SELECT finished_at FROM runs WHERE run_id = ?", (run_id,))
+        if row is None or row["finished_at"] is not None:
+            return
+        time.sleep(0.05)
 
 
 def _runtime_config(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,6 +129,7 @@ def add_run(database: Database) -> Callable[..., str]:
             "experiment_id": "",
             "state": "SUCCEEDED",
             "created_at": 1_700_000_000_000_000,
+            "finished_at": 1_700_000_060_000_000,
             "changed": 1,
             "pipeline_spec": to_json(SPEC),
             **columns,

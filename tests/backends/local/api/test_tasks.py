@@ -172,7 +172,8 @@ def run(engine: WithFiles, add_run: Callable[..., str]) -> str:
 
     add_run(
         run_id=RUN, display_name="Looping", state="FAILED", error="for-loop-1: 1 of 2 failed",
-        created_at=1_769_860_800_000_000, pipeline_spec=to_json(SPEC),
+        created_at=1_769_860_800_000_000,
+        finished_at=None, pipeline_spec=to_json(SPEC),
         runtime_config=to_json({"parameters": {"seed": 7}}),
         state_history=to_json([{"state": "PENDING", "update_time": 1_769_860_800_000_000},
                                {"state": "FAILED", "update_time": 1, "error": "so"}]),
