@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 #: The longest pause between two looks at a backend that does not answer, in seconds.
 MAX_PAUSE = 30.0
 
+#: Beyond the end of any log.
+_END = 1 << 62
+
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -200,7 +203,7 @@ class Watcher:
             self._tell(subject, self._event(topic, delta=delta))
 
     async def _look_at_log(self, topic: Topic, subject: _Subject) -> None:
-        chunk = await self._backend.read_log(topic.run_id, topic.task_id, topic.attempt, 0, 0)
+        chunk = await self._backend.read_log(topic.run_id, topic.task_id, topic.attempt, _END, 0)
         log = _Log(chunk.size, chunk.attempt, chunk.complete)
         if log != subject.log:
             subject.log = log

@@ -118,7 +118,10 @@ class Backend(Protocol):
     async def read_log(
         self, run_id: str, task_id: str, attempt: int | None, offset: int, limit: int
     ) -> LogChunk:
-        """Up to `limit` bytes of an attempt's log (null: the last). `limit` 0 asks the size."""
+        """Up to `limit` bytes of an attempt's log (null: the last one) from `offset`.
+
+        An offset beyond the end is the end: with a large one and `limit` 0 only the size is asked.
+        """
         ...
 
     async def open_artifact(

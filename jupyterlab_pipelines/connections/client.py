@@ -85,7 +85,7 @@ def _local_client() -> kfp.Client:
             continue
         if token:
             return _client(host=f"{host}/{LOCAL}", existing_token=token)
-        return _client_with_xsrf(f"{host}/{LOCAL}", answer.cookies.get("_xsrf", ""))
+        return _client_with_xsrf(f"{host}/{LOCAL}", answer.cookies.get("_xsrf") or "")
     loopback = _loopback(default_home())
     return _client(host=loopback.url, existing_token=loopback.token)
 

@@ -55,11 +55,11 @@ class ChangeLog:
             # One that newer runs pushed out of the window is not looked for.
             expected = {one for one in gone if before.seen[one][1] > look.oldest}
             for run_id in sorted(expected | (gone & before.active)):
-                # It ended among older runs, or it was deleted: only asking tells.
-                try:
-                    runs[run_id] = await self._endpoint.json("GET", f"{RUNS}/{run_id}")
-                except NotFound:
+                run = await self._still_there(run_id)
+                if run is None:
                     deleted.append(run_id)
+                else:
+                    runs[run_id] = run
         changed = (
             []
             if before is None
@@ -79,6 +79,13 @@ class ChangeLog:
             deleted=deleted,
             unsure=sorted(look.active),
         )
+
+    async def _still_there(self, run_id: str) -> dict[str, Any] | None:
+        """A run that is in neither list: it ended among older ones, or it was deleted (null)."""
+        try:
+            return await self._endpoint.json("GET", f"{RUNS}/{run_id}")
+        except NotFound:
+            return None
 
     async def _look(self) -> tuple[dict[str, dict[str, Any]], _Look]:
         newest = await self._listing.fetch([], "created_at desc", _WINDOW)

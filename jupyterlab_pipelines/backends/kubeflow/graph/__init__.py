@@ -13,7 +13,7 @@ from .spec import Pipeline
 from .task_api import read_tasks
 from .topology import draw
 
-__all__ = ["Pipeline", "Reading", "Record", "read_run"]
+__all__ = ["Pipeline", "Reading", "Record", "read_run", "read_tasks"]
 
 
 @dataclass(frozen=True)

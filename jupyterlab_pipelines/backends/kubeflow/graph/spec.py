@@ -121,6 +121,11 @@ class Pipeline:
         self._components: Mapping[str, Any] = self.spec.get("components") or {}
         self.root = Component("root", self.spec.get("root") or {})
 
+    @property
+    def name(self) -> str:
+        """The pipeline's name; empty where nothing of it is known."""
+        return str((self.spec.get("pipelineInfo") or {}).get("name") or "")
+
     def component_of(self, task: Task) -> Component:
         """The component that a task runs."""
         content = self._components.get(task.component) or {}
