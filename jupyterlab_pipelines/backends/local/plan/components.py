@@ -258,9 +258,10 @@ def _constant(body: dict[str, Any]) -> JsonValue:
         return canonical(body["constant"])
     old = body.get("constantValue")
     if isinstance(old, dict):
-        if "intValue" in old:
-            return int(old["intValue"])
-        return canonical(next(iter(old.values()), None))
+        value = next(iter(old.values()), None)
+        if "intValue" in old and isinstance(value, str) and value.lstrip("-").isdecimal():
+            return int(value)  # protobuf's JSON writes 64-bit integers as text
+        return canonical(value)
     return None
 
 

@@ -8,9 +8,27 @@ from dataclasses import dataclass, field
 
 from .spec import Container
 
-_EXECUTOR = re.compile(r"python3? -m kfp(\.v2)?\.(dsl|components)\.executor_main")
+#: The script that runs the function, spaces made single: it writes the source and starts kfp.
+_LAUNCH = re.compile(
+    r'program_path=\$\(mktemp -d\) printf "%s" "\$0" > "\$program_path/ephemeral_component\.py" '
+    r"(_KFP_RUNTIME=true )?python3? -m kfp(\.v2)?\.(dsl|components)\.executor_main "
+    r'--component_module_path "\$program_path/ephemeral_component\.py" "\$@"'
+)
 _PIP = re.compile(r"python3? -m pip install (.*?)(?:&&|\n|$)", re.DOTALL)
 _KFP = re.compile(r"kfp(\[[^\]]*\])?\s*($|[=<>!~;@ ])")
+#: What else the SDK's set-up script holds: pip itself made sure of, a virtual environment made.
+_SETUP_LINES = {
+    'if ! [ -x "$(command -v pip)" ]; then',
+    "python3 -m ensurepip || python3 -m ensurepip --user || apt-get install python3-pip",
+    "fi",
+    "export PIP_DISABLE_PIP_VERSION_CHECK=1",
+    "tmp=$(mktemp -d)",
+    'python3 -m venv "$tmp/venv" --system-site-packages',
+    '. "$tmp/venv/bin/activate"',
+    "PIP_DISABLE_PIP_VERSION_CHECK=1",
+    "",
+}
+_GO_ON = re.compile(r'&&\s*"\$0" "\$@"\s*$')
 _SILENT_OPTIONS = {"--quiet", "-q", "--no-warn-script-location", "--upgrade", "-U"}
 
 
@@ -36,10 +54,12 @@ def recognise(container: Container) -> Lightweight:
     where there is something to install.
     """
     command, args = container.command, container.args
-    if len(command) not in (4, 7) or not _EXECUTOR.search(command[-2]):
-        raise UnknownShape("its command is not that of a Python function")
-    shells = [command[0], command[-4]]
-    if shells != ["sh", "sh"] or not command[-3].startswith("-") or "$0" not in command[-2]:
+    if (
+        len(command) not in (4, 7)
+        or command[-4:-2] not in (("sh", "-ec"), ("sh", "-c"))
+        or (len(command) == 7 and command[:2] != ("sh", "-c"))
+        or not _LAUNCH.fullmatch(" ".join(command[-2].split()))
+    ):
         raise UnknownShape("its command is not that of a Python function")
     found = Lightweight(source=command[-1], function=_function(args))
     if len(command) == 7:
@@ -56,10 +76,12 @@ def _function(args: tuple[str, ...]) -> str:
 
 
 def _read_pip(script: str, found: Lightweight) -> None:
-    """The requirements and indexes of every `pip install` of the script."""
-    if '"$0" "$@"' not in script:
-        raise UnknownShape("its set-up script does not go on to the function")
-    for match in _PIP.finditer(script):
+    """The requirements and indexes of a script that does nothing but `pip install`."""
+    body, went_on = _GO_ON.subn("", script)
+    others = _PIP.sub("\n", body).splitlines()
+    if not went_on or any(line.strip() not in _SETUP_LINES for line in others):
+        raise UnknownShape("its set-up script does more than install packages")
+    for match in _PIP.finditer(body):
         try:
             words = shlex.split(match.group(1))
         except ValueError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,7 +24,6 @@ from jupyterlab_pipelines.backends.local.records import (
     RunContext,
     TaskFailure,
     TaskRecord,
-    Values,
 )
 from jupyterlab_pipelines.models import State, TaskType
 
@@ -56,7 +56,6 @@ class Run:
     waiting: list[str] = field(default_factory=list)
     state: State | None = None
     error: str | None = None
-    most_at_once: dict[str, int] = field(default_factory=dict)
 
     def to_end(self, limit: int = 100_000) -> Run:
         """Goes on until the run is over; each turn ends one leaf."""
@@ -92,7 +91,7 @@ class Run:
 
     def restarted(self) -> Run:
         """The same run under a new scheduler, from what had been persisted."""
-        copies = {key: _copy(record) for key, record in self.stored.items()}
+        copies = {key: deepcopy(record) for key, record in self.stored.items()}
         scheduler = Scheduler(self.pipeline, self.context, copies)
         return Run(self.pipeline, self.context, self.root, scheduler, copies, self.ran)
 
@@ -106,12 +105,6 @@ class Run:
 
     def states(self) -> dict[str, str]:
         return {task_id: record.state.value for task_id, record in self.stored.items()}
-
-
-def _copy(record: TaskRecord) -> TaskRecord:
-    from copy import deepcopy
-
-    return deepcopy(record)
 
 
 @pytest.fixture
@@ -171,6 +164,71 @@ def _quiet_sdk() -> Iterator[None]:
         yield
 
 
-def leaf_outputs(**parameters: Any) -> Outcome:
-    """A success with these output parameters."""
-    return Outcome(State.SUCCEEDED, Values(parameters=parameters))
+LAUNCH = (
+    'program_path=$(mktemp -d)\n\nprintf "%s" "$0" > "$program_path/ephemeral_component.py"\n'
+    "_KFP_RUNTIME=true python3 -m kfp.dsl.executor_main  "
+    '--component_module_path  "$program_path/ephemeral_component.py"  "$@"\n'
+)
+STEP = {
+    "container": {
+        "image": "python:3.11",
+        "command": ["sh", "-ec", LAUNCH, "def step():\n    pass\n"],
+        "args": ["--executor_input", "{{$}}", "--function_to_execute", "step"],
+    }
+}
+
+
+@pytest.fixture
+def ir() -> Callable[..., dict[str, Any]]:
+    """Builds IR of steps that take and give nothing: a task's name with those it waits for."""
+
+    def ir(
+        tasks: Mapping[str, list[str]], options: Mapping[str, dict[str, Any]] | None = None
+    ) -> dict[str, Any]:
+        return {
+            "pipelineInfo": {"name": "built"},
+            "schemaVersion": "2.1.0",
+            "root": {
+                "dag": {
+                    "tasks": {
+                        name: {
+                            "componentRef": {"name": "comp-step"},
+                            "taskInfo": {"name": name},
+                            "dependentTasks": after,
+                            **(options or {}).get(name, {}),
+                        }
+                        for name, after in tasks.items()
+                    }
+                }
+            },
+            "components": {"comp-step": {"executorLabel": "exec-step"}},
+            "deploymentSpec": {"executors": {"exec-step": deepcopy(STEP)}},
+        }
+
+    return ir
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Callable[..., Scheduler]:
+    """A scheduler of some IR, without anything to run it."""
+
+    def plan(
+        spec: dict[str, Any],
+        records: Mapping[str, TaskRecord] | None = None,
+        parameters: dict[str, Any] | None = None,
+        **context: Any,
+    ) -> Scheduler:
+        pipeline = Pipeline.parse(spec)
+        run = RunContext(
+            run_id="run",
+            job_name="job",
+            job_resource_name="built-1",
+            created_at=NOON,
+            scheduled_at=NOON,
+            artifacts_root=tmp_path / "artifacts",
+            parameters=parameters or {},
+            **context,
+        )
+        return Scheduler(pipeline, run, records)
+
+    return plan
