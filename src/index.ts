@@ -2,14 +2,18 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { cells } from './plugins/cells';
 import { files } from './plugins/files';
+import { htmlOutput } from './plugins/htmlOutput';
 import { panel } from './plugins/panel';
 import { service } from './plugins/service';
+import { viewer } from './plugins/viewer';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   service,
   panel,
   cells,
-  files
+  files,
+  viewer,
+  htmlOutput
 ];
 
 export default plugins;

@@ -34,7 +34,7 @@ export class Scopes {
     }
     for (const task of topology.tasks) {
       if (!this.holders.has(task.id) && !GROUPS.has(task.type)) {
-        this.count(task);
+        this.register(task);
       }
     }
   }
@@ -42,7 +42,8 @@ export class Scopes {
   readonly tasks = new Map<string, TaskNode>();
   /** Ids of the tasks that hold others. */
   readonly holders = new Set<string>();
-  readonly leaves = new Map<string, number>();
+  /** Ids of the executable tasks inside each group, at any depth. */
+  readonly leaves = new Map<string, string[]>();
 
   isGroup(task: TaskNode): boolean {
     return GROUPS.has(task.type) || this.holders.has(task.id);
@@ -82,9 +83,14 @@ export class Scopes {
     return producer ? this.parentOf(producer) : null;
   }
 
-  private count(task: TaskNode): void {
+  private register(task: TaskNode): void {
     for (const scope of this.ancestors(task.id)) {
-      this.leaves.set(scope, (this.leaves.get(scope) ?? 0) + 1);
+      const found = this.leaves.get(scope);
+      if (found) {
+        found.push(task.id);
+      } else {
+        this.leaves.set(scope, [task.id]);
+      }
     }
   }
 }
@@ -181,7 +187,7 @@ function taskNode(scopes: Scopes, stand: Standing, task: TaskNode): IDrawNode {
     taskType: task.type,
     parent: scopes.parentOf(task),
     expanded: isGroup && stand.isExpanded(task.id),
-    leaves: scopes.leaves.get(task.id) ?? 0,
+    leaves: scopes.leaves.get(task.id)?.length ?? 0,
     ...(isGroup ? groupSize(label) : stepSize(label))
   };
 }

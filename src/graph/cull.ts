@@ -62,6 +62,22 @@ export class TileIndex {
     };
   }
 
+  /** The innermost node at a point, or null. */
+  at(x: number, y: number): string | null {
+    const { left, top } = tilesOf({ x, y, width: 0, height: 0 });
+    let found: string | null = null;
+    let smallest = Infinity;
+    for (const id of this.nodes.get(`${left},${top}`) ?? []) {
+      const box = this.layout.boxes[id];
+      const area = box.width * box.height;
+      if (area < smallest && holds(box, x, y)) {
+        smallest = area;
+        found = id;
+      }
+    }
+    return found;
+  }
+
   private readonly nodes = new Map<string, string[]>();
   private readonly edges = new Map<string, number[]>();
 }
@@ -76,15 +92,20 @@ export function tilesOf(box: IBox): ITileRange {
   };
 }
 
-/** What text stays readable at a scale, and whether `elements` single shapes are affordable. */
-export function detailAt(scale: number, elements: number): Detail {
-  if (elements > MAX_ELEMENTS) {
-    return 'overview';
-  }
+/** What text stays readable at a scale. */
+export function textAt(scale: number): Exclude<Detail, 'overview'> {
   if (scale * CAPTION_PX >= MIN_LABEL_PX) {
     return 'full';
   }
   return scale * LABEL_PX >= MIN_LABEL_PX ? 'labels' : 'shapes';
+}
+
+/** The detail that so many single shapes can afford. */
+export function affordable(
+  text: Exclude<Detail, 'overview'>,
+  elements: number
+): Detail {
+  return elements > MAX_ELEMENTS ? 'overview' : text;
 }
 
 export function bounds(points: readonly number[]): IBox {
@@ -99,6 +120,15 @@ export function bounds(points: readonly number[]): IBox {
     bottom = Math.max(bottom, points[i + 1]);
   }
   return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
+function holds(box: IBox, x: number, y: number): boolean {
+  return (
+    x >= box.x &&
+    x <= box.x + box.width &&
+    y >= box.y &&
+    y <= box.y + box.height
+  );
 }
 
 function forTiles(box: IBox, add: (key: string) => void): void {

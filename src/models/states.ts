@@ -1,6 +1,19 @@
 /** What the states of runs and tasks mean: which are final, which can be stopped or retried. */
 import type { Run, State } from '../api/types';
 
+/** Every state, in the order in which a list of them reads well. */
+export const STATES: readonly State[] = [
+  'FAILED',
+  'RUNNING',
+  'PENDING',
+  'PAUSED',
+  'CANCELING',
+  'CANCELED',
+  'SUCCEEDED',
+  'CACHED',
+  'SKIPPED'
+];
+
 const FINAL: ReadonlySet<State> = new Set<State>([
   'SUCCEEDED',
   'CACHED',

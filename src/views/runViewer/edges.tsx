@@ -1,0 +1,97 @@
+/** The edges of a graph, and everything at once as a few paths when the scale shows no detail. */
+import React from 'react';
+import type { State } from '../../api/types';
+import { STATES } from '../../models/states';
+import type { IBox, ILayout, IPlacedEdge } from '../../graph/model';
+import { edgeLine, edgePath } from '../../graph/path';
+
+export interface IEdgeProps {
+  edge: IPlacedEdge;
+  /** Where the edge begins: state of its source, or of its source's producer. */
+  state: State;
+  /** Touches the selected node. */
+  lit: boolean;
+  straight: boolean;
+  arrow: string;
+}
+
+export const GraphEdge = React.memo((props: IEdgeProps): JSX.Element => {
+  const { edge, state, lit, straight, arrow } = props;
+  const classes = [
+    'jp-PipelinesGraph-edge',
+    `jp-mod-${edge.kind}`,
+    lit ? 'jp-mod-lit' : '',
+    state === 'CACHED' ? 'jp-mod-cached' : '',
+    state === 'SUCCEEDED' || state === 'CACHED' ? '' : 'jp-mod-waiting'
+  ];
+  const arrowhead = straight || edge.shape === 'elbow' ? undefined : arrow;
+  return (
+    <path
+      className={classes.filter(Boolean).join(' ')}
+      d={straight ? edgeLine(edge) : edgePath(edge)}
+      markerEnd={arrowhead}
+    >
+      {edge.label && <title>{edge.label}</title>}
+    </path>
+  );
+});
+
+export interface IOverviewProps {
+  layout: ILayout;
+  /** Ids of expanded groups: drawn as outlines below the rest. */
+  containers: ReadonlySet<string>;
+  stateOf: (id: string) => State;
+  selected: string | null;
+}
+
+/** More lines than this only blacken the picture. */
+const MAX_LINES = 20_000;
+
+/** All nodes as one path a state, all edges as one path: ten elements for ten thousand nodes. */
+export function Overview(props: IOverviewProps): JSX.Element {
+  const { layout, containers, stateOf, selected } = props;
+  const lines = React.useMemo(
+    () => layout.edges.slice(0, MAX_LINES).map(edgeLine).join(''),
+    [layout]
+  );
+  const outlines = React.useMemo(
+    () => [...containers].map(id => rectangle(layout.boxes[id])).join(''),
+    [layout, containers]
+  );
+  const parts = new Map<State, string[]>();
+  for (const [id, box] of Object.entries(layout.boxes)) {
+    if (!containers.has(id)) {
+      const state = stateOf(id);
+      const list = parts.get(state);
+      if (list) {
+        list.push(rectangle(box));
+      } else {
+        parts.set(state, [rectangle(box)]);
+      }
+    }
+  }
+  const chosen = selected === null ? undefined : layout.boxes[selected];
+  return (
+    <g className="jp-PipelinesGraph-overview">
+      <path className="jp-PipelinesGraph-outlines" d={outlines} />
+      <path className="jp-PipelinesGraph-lines" d={lines} />
+      {STATES.filter(state => parts.has(state)).map(state => (
+        <path
+          key={state}
+          className="jp-PipelinesGraph-blocks"
+          data-pipelines-state={state}
+          d={parts.get(state)!.join('')}
+        />
+      ))}
+      {chosen && (
+        <path className="jp-PipelinesGraph-chosen" d={rectangle(chosen)} />
+      )}
+    </g>
+  );
+}
+
+function rectangle(box: IBox | undefined): string {
+  return box
+    ? `M${Math.round(box.x)} ${Math.round(box.y)}h${Math.round(box.width)}v${Math.round(box.height)}h${-Math.round(box.width)}z`
+    : '';
+}

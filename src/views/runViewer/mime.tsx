@@ -1,0 +1,74 @@
+/** Shows a MIME bundle by a clone of JupyterLab's rendermime with a sanitizer of our settings. */
+import { MimeModel, type IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { PartialJSONObject } from '@lumino/coreutils';
+import { Widget } from '@lumino/widgets';
+import React from 'react';
+import type { Output } from '../../api/types';
+import { Message } from '../message';
+import { OutputSanitizer } from '../outputSanitizer';
+
+/** The registry that outputs are rendered with; null where none is given (tests). */
+export const RendermimeContext =
+  React.createContext<IRenderMimeRegistry | null>(null);
+
+export function outputRendermime(
+  rendermime: IRenderMimeRegistry
+): IRenderMimeRegistry {
+  return rendermime.clone({ sanitizer: new OutputSanitizer() });
+}
+
+export interface IOutputProps {
+  output: Output;
+  trans: TranslationBundle;
+}
+
+/** One output with its title; an output that cannot be shown says why. */
+export function OutputView({ output, trans }: IOutputProps): JSX.Element {
+  return (
+    <section className="jp-PipelinesViewer-output">
+      <h4>{output.title}</h4>
+      {output.error ? (
+        <Message kind="warning" message={output.error} />
+      ) : (
+        <Bundle output={output} trans={trans} />
+      )}
+    </section>
+  );
+}
+
+function Bundle({ output, trans }: IOutputProps): JSX.Element {
+  const host = React.useRef<HTMLDivElement>(null);
+  const rendermime = React.useContext(RendermimeContext);
+  const [problem, setProblem] = React.useState('');
+  React.useEffect(() => {
+    if (!host.current || !rendermime) {
+      return;
+    }
+    const data = output.bundle as PartialJSONObject;
+    const mimeType = rendermime.preferredMimeType(data, 'ensure');
+    if (!mimeType) {
+      setProblem(
+        trans.__(
+          'JupyterLab has no renderer for %1.',
+          Object.keys(data).join(', ') || trans.__('an empty output')
+        )
+      );
+      return;
+    }
+    setProblem('');
+    const renderer = rendermime.createRenderer(mimeType);
+    const metadata = output.metadata as PartialJSONObject;
+    Widget.attach(renderer, host.current);
+    renderer
+      .renderModel(new MimeModel({ data, metadata, trusted: false }))
+      .catch((error: unknown) => setProblem(String(error)));
+    return () => renderer.dispose();
+  }, [output, rendermime, trans]);
+  return (
+    <>
+      {problem && <Message kind="warning" message={problem} />}
+      <div ref={host} className="jp-PipelinesViewer-bundle" />
+    </>
+  );
+}
