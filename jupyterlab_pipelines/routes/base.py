@@ -12,7 +12,6 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
-from jupyter_server.utils import origin_matches_pat
 from pydantic import BaseModel, ValidationError
 from tornado import web
 from tornado.iostream import StreamClosedError
@@ -94,7 +93,7 @@ class Door(ExtensionHandlerMixin, JupyterHandler):
         if origin in self.desk.trusted_origins or origin == self.allow_origin != "*":
             return True
         pattern = self.allow_origin_pat
-        return bool(pattern and origin_matches_pat(pattern, origin))
+        return bool(pattern and re.fullmatch(pattern, origin))
 
     def set_cors_headers(self) -> None:
         """Lets other origins read only what was asked for with a token."""
