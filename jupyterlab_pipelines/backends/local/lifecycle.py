@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import Conflict, NotFound, StoreBlocked
-from ...models import State, TaskType
+from ...models import State
 from . import processes, runs
 from .database import Database, bump, now, to_json, to_micros
 from .layout import Layout
 from .plan.ir import Pipeline
-from .records import TaskRecord
+from .plan.retry import kept
 from .store import fail
 from .tasks import load_tasks
 
@@ -188,47 +188,6 @@ def retry(database: Database, layout: Layout, run_id: str, pipeline: Pipeline) -
         runs.set_state(connection, run_id, State.PENDING)
         runs.touch(connection, run_id)
     supervise(database, layout, run_id)
-
-
-def kept(pipeline: Pipeline, records: Mapping[str, TaskRecord]) -> set[str]:
-    """Ids of the tasks that a retry need not run again: those that succeeded.
-
-    One that ran because others had failed (an exit handler) is not among them.
-    """
-    ids = {
-        task_id
-        for task_id, record in records.items()
-        if record.state in (State.SUCCEEDED, State.CACHED)
-    }
-    moved = True
-    while moved:
-        moved = False
-        for task_id in sorted(ids):
-            if task_id in ids and not _before(pipeline, records, task_id) <= ids:
-                ids -= {one for one in ids if one == task_id or _inside(one, task_id)}
-                moved = True
-    return ids
-
-
-def _inside(task_id: str, group: str) -> bool:
-    return task_id.startswith((f"{group}/", f"{group}["))
-
-
-def _before(pipeline: Pipeline, records: Mapping[str, TaskRecord], task_id: str) -> set[str]:
-    """Ids of the tasks that a task depends on, in its own DAG."""
-    record = records[task_id]
-    parent = records.get(record.parent) if record.parent is not None else None
-    if parent is not None and parent.type is TaskType.LOOP and record.iteration is not None:
-        return set()
-    dag = (pipeline.component_of(parent.component) if parent else pipeline.root).dag
-    assert dag is not None
-    prefix = task_id[: len(task_id) - len(record.name)]
-    task = dag.tasks[record.name]
-    return {
-        prefix + name
-        for name in task.dependencies
-        if task.whatever_happened or prefix + name in records
-    }
 
 
 def delete(database: Database, layout: Layout, run_id: str) -> None:

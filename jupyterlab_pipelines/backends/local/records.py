@@ -36,6 +36,7 @@ class ArtifactRecord:
     metadata: dict[str, JsonValue] = field(default_factory=dict)
     producer: TaskRef | None = None
     custom_path: str = ""
+    identity: str = ""  # names what was made for good; a cached copy keeps it, a rerun changes it
 
 
 @dataclass

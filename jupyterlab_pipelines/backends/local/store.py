@@ -57,7 +57,7 @@ class RunStore:
         self.context = RunContext(
             run_id=run_id,
             job_name=row["display_name"],
-            job_resource_name=run_id,
+            job_resource_name=f"{self.pipeline_name}-{run_id[:5]}",
             created_at=created_at,
             scheduled_at=from_micros(row["scheduled_at"]) or created_at,
             artifacts_root=layout.artifacts(run_id),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from ..records import ArtifactRecord, Values
+from ..records import Values
 from .spec import Component, Container, Task
 
 
@@ -17,13 +17,14 @@ def cache_key(
 ) -> str:
     """SHA-256 of the canonical JSON of what the task depends on; a key of the task's own wins.
 
-    `volumes` name the shared folders that the task mounts.
+    Input artifacts count by their identity, as by their ids on Kubeflow. `volumes` name the shared
+    folders that the task mounts.
     """
     if task.cache_key:
         return sha256(f"{task.component}\0{task.cache_key}".encode()).hexdigest()
     key = {
         "inputArtifactNames": {
-            name: _without_empty({"artifactNames": [_identity(item) for item in artifacts]})
+            name: _without_empty({"artifactNames": [item.identity for item in artifacts]})
             for name, artifacts in inputs.artifacts.items()
         },
         "inputParameterValues": inputs.parameters,
@@ -43,13 +44,6 @@ def cache_key(
         ),
     }
     return sha256(_canonical(_without_empty(key)).encode()).hexdigest()
-
-
-def _identity(artifact: ArtifactRecord) -> str:
-    """Names one artifact for good, as Kubeflow's artifact ids do: who made it, and where it is."""
-    maker = artifact.producer
-    origin = f"{maker.run_id}\0{maker.task_id}" if maker else ""
-    return sha256(f"{origin}\0{artifact.name}\0{artifact.uri}".encode()).hexdigest()
 
 
 def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -247,7 +248,12 @@ def _output_artifact(
         metadata=metadata,
         producer=TaskRef(run_id=run.run_id, task_id=node.id),
         custom_path=custom_path,
+        identity=_identity(run.run_id, artifact_id, str(directory)),
     )
+
+
+def _identity(*parts: str) -> str:
+    return sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _keep(source: Path, target: Path, name: str) -> None:
@@ -305,7 +311,8 @@ def _imported(node: Node, run: RunContext, importer: Importer) -> Values:
         uri=uri,
         schema_version=spec.schema.get("schemaVersion", "0.0.1"),
         metadata=metadata,
+        producer=TaskRef(run_id=run.run_id, task_id=node.id),
         # The same URI is the same artifact in every run, unless it is to be imported anew.
-        producer=TaskRef(run_id=run.run_id, task_id=node.id) if importer.reimport else None,
+        identity=_identity(spec.type, uri, *([run.run_id, node.id] if importer.reimport else [])),
     )
     return Values(artifacts={name: [artifact]})

@@ -17,7 +17,6 @@ from jupyterlab_pipelines.backends.local.plan.spec import (
     Task,
 )
 from jupyterlab_pipelines.backends.local.records import ArtifactRecord, Values
-from jupyterlab_pipelines.models import TaskRef
 
 TASK = Task("train", "train", "comp-train")
 COMPONENT = Component(
@@ -40,9 +39,8 @@ def key(inputs: Values | None = None, volumes: tuple[str, ...] = (), **changes: 
     return cache_key(task, component, container, inputs or Values(), volumes)
 
 
-def dataset(uri: str = "/data/1", run_id: str = "r1") -> Values:
-    producer = TaskRef(run_id=run_id, task_id="load")
-    record = ArtifactRecord("load:out", "out", "system.Dataset", uri, producer=producer)
+def dataset(identity: str = "one") -> Values:
+    record = ArtifactRecord("load:out", "out", "system.Dataset", "/data/1", identity=identity)
     return Values(artifacts={"data": [record]})
 
 
@@ -68,8 +66,7 @@ def test_a_key_of_the_tasks_own_wins() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        lambda: key(dataset("/data/2")),
-        lambda: key(dataset(run_id="r2")),
+        lambda: key(dataset("two")),
         lambda: key(Values(parameters={"n": 1})),
         lambda: key(dataset(), ("/workspace",)),
         lambda: key(dataset(), container=Container("python:3.12")),

@@ -201,3 +201,19 @@ def test_placeholders_of_a_command(word: str, expected: list[str]) -> None:
 def test_a_placeholder_without_its_input_says_which(tmp_path: Path) -> None:
     with pytest.raises(TaskFailure, match="needs the input `zz`"):
         Placeholders({}, EXECUTOR_INPUT).text("{{$.inputs.parameters['zz']}}")
+
+
+def test_an_artifact_is_another_one_when_it_is_made_again(
+    scheduler: Scheduler, tmp_path: Path
+) -> None:
+    said = {
+        "parameterValues": {"n": 1, "../up": ""},
+        "artifacts": {"model": {"artifacts": [{"uri": "s3://always/the-same"}]}},
+    }
+
+    def identity(attempt: int) -> str:
+        directory = tmp_path / f"attempt-{attempt}"
+        (model,) = scheduler.collect("a", attempt, directory, said).artifacts["model"]
+        return model.identity
+
+    assert identity(1) == identity(1) != identity(2)

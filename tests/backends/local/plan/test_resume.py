@@ -11,7 +11,7 @@ import pytest
 from kfp import dsl
 
 from jupyterlab_pipelines.backends.local.plan.ir import Pipeline
-from jupyterlab_pipelines.backends.local.plan.retry import reset_for_retry
+from jupyterlab_pipelines.backends.local.plan.retry import kept
 from jupyterlab_pipelines.backends.local.plan.scheduler import Scheduler
 from jupyterlab_pipelines.backends.local.records import Outcome
 from jupyterlab_pipelines.models import State
@@ -98,7 +98,7 @@ def test_a_retry_keeps_finished_iterations(
     assert first.states()["exit-handler-1/total"] == "SKIPPED"
 
     marker.touch()
-    first.stored = reset_for_retry(pipeline, first.stored)
+    first.stored = {name: first.stored[name] for name in kept(pipeline, first.stored)}
     again = first.restarted()
     again.ran = []
     again.to_end()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyterlab_pipelines.backends.local.plan.retry import reset_for_retry
+from jupyterlab_pipelines.backends.local.plan.retry import kept
 from jupyterlab_pipelines.backends.local.plan.scheduler import Scheduler
 from jupyterlab_pipelines.backends.local.records import Outcome, Step, TaskRecord
 from jupyterlab_pipelines.models import State
@@ -199,7 +199,9 @@ def test_a_retry_runs_only_what_did_not_succeed(
     stored: dict[str, TaskRecord] = {}
     play(plan(spec), lambda name: FAILURE if name in broken else SUCCESS, stored)
     done = {name for name, record in stored.items() if record.state is State.SUCCEEDED}
-    again, last = play(plan(spec, reset_for_retry(Pipeline.parse(spec), stored)))
+    ids = kept(Pipeline.parse(spec), stored)
+    again, last = play(plan(spec, {name: stored[name] for name in ids}))
+    assert ids == done
     assert sorted(again) == sorted(set(tasks) - done)
     assert last.run_state is State.SUCCEEDED
 
@@ -212,7 +214,9 @@ def test_a_retry_runs_an_exit_task_again(ir: Any, plan: Any) -> None:
     stored: dict[str, TaskRecord] = {}
     order, _ = play(plan(spec), lambda name: FAILURE if name == "b" else SUCCESS, stored)
     assert sorted(order) == ["a", "b", "bye", "other"]
-    again, last = play(plan(spec, reset_for_retry(Pipeline.parse(spec), stored)))
+    ids = kept(Pipeline.parse(spec), stored)
+    assert ids == {"a", "other"}
+    again, last = play(plan(spec, {name: stored[name] for name in ids}))
     assert again == ["b", "bye"]
     assert last.run_state is State.SUCCEEDED
 
