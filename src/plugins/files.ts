@@ -72,7 +72,8 @@ export const files: JupyterFrontEndPlugin<void> = {
         const text = await readText(app, path);
         if (text === null) {
           Notification.error(
-            trans.__('%1 could not be read as text.', PathExt.basename(path))
+            trans.__('%1 could not be read as text.', PathExt.basename(path)),
+            { autoClose: false }
           );
           return;
         }
@@ -109,7 +110,8 @@ async function readText(
   try {
     const { content } = await app.serviceManager.contents.get(path, {
       type: 'file',
-      format: 'text'
+      format: 'text',
+      content: true
     });
     return typeof content === 'string' ? content : null;
   } catch {

@@ -1,8 +1,8 @@
 /** The actions on connections: add and remove. */
-import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
-import { asRequestError } from '../../api/request';
+import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { addAction, CommandIDs, type IActionContext } from '../../commands';
 import type { IPipelines, IRunsPanel } from '../../tokens';
+import { notifyError } from '../notify';
 
 export function addConnectionActions(
   context: IActionContext,
@@ -48,8 +48,7 @@ export function addConnectionActions(
       try {
         await connections.remove(name);
       } catch (error) {
-        const { message, nextStep } = asRequestError(error);
-        Notification.error(`${message} ${nextStep}`.trim());
+        notifyError(error);
       }
     }
   });

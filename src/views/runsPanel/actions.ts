@@ -1,16 +1,11 @@
 /** The actions on runs: open, stop, retry, delete, copy the id. */
-import {
-  Clipboard,
-  Dialog,
-  Notification,
-  showDialog
-} from '@jupyterlab/apputils';
+import { Clipboard, Dialog, showDialog } from '@jupyterlab/apputils';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import { asRequestError } from '../../api/request';
 import type { Run } from '../../api/types';
 import { addAction, CommandIDs, type IActionContext } from '../../commands';
 import type { RunsModel } from '../../models/runs';
 import { canRetry, canStop, isFinal } from '../../models/states';
+import { notifyError } from '../notify';
 import type { RunsPanelModel } from './model';
 
 /** Whether to ask before runs are deleted; `stop` makes it not ask again. */
@@ -125,8 +120,7 @@ async function forEach(
     (result): result is PromiseRejectedResult => result.status === 'rejected'
   );
   if (failed) {
-    const { message, nextStep } = asRequestError(failed.reason);
-    Notification.error(`${message} ${nextStep}`.trim());
+    notifyError(failed.reason);
   }
 }
 

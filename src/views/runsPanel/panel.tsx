@@ -59,16 +59,23 @@ export default function Panel(props: IPanelProps): JSX.Element {
         </button>
       </div>
       <Notices model={model} />
-      <Filters
-        query={model.runs.query}
-        summary={summarise(model, trans)}
-        count={model.runs.totalSize}
-        trans={trans}
-        onChange={change => model.setQuery(change)}
-      />
+      {!hasNothing(model) && (
+        <Filters
+          query={model.runs.query}
+          summary={summarise(model, trans)}
+          count={model.runs.totalSize}
+          trans={trans}
+          onChange={change => model.setQuery(change)}
+        />
+      )}
       <Body {...props} />
     </div>
   );
+}
+
+/** There is not one run: nothing to filter or sort. */
+function hasNothing({ runs }: RunsPanelModel): boolean {
+  return runs.runs?.length === 0 && !isFiltered(runs.query);
 }
 
 /** How many runs there are, or are selected. */

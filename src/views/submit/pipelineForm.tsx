@@ -170,7 +170,7 @@ function Parameter(
             <textarea
               id={id}
               className={`jp-Pipelines-input${editor === 'json' ? ' jp-mod-code' : ''}`}
-              rows={Math.min(8, Math.max(2, value.split('\n').length))}
+              rows={Math.min(12, Math.max(2, value.split('\n').length))}
               aria-describedby={describedBy}
               aria-invalid={!!field.fault}
               spellCheck={false}
