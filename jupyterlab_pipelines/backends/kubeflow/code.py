@@ -30,9 +30,10 @@ def _installed(script: str) -> list[str]:
     found = []
     for match in _PIP.finditer(script):
         try:
-            words = iter(shlex.split(match.group(1)))
+            listed = shlex.split(match.group(1))
         except ValueError:
             continue
+        words = iter([] if "--no-deps" in listed else listed)  # the SDK installs itself that way
         for word in words:
             if word in ("--index-url", "--extra-index-url", "--trusted-host"):
                 next(words, None)

@@ -58,13 +58,15 @@ def run_from_json(content: Mapping[str, Any], namespace: str = "") -> Run:
     history = content.get("state_history") or []
     began = [one.get("update_time") for one in history if one.get("state") == "RUNNING"]
     final = state(content.get("state")).final
+    created = moment(content.get("created_at")) or _EPOCH
+    scheduled = moment(content.get("scheduled_at"))
     return Run(
         run_id=content["run_id"],
         display_name=content.get("display_name", ""),
         state=state(content.get("state")),
         description=content.get("description", ""),
-        created_at=moment(content.get("created_at")) or _EPOCH,
-        scheduled_at=moment(content.get("scheduled_at")),
+        created_at=created,
+        scheduled_at=scheduled if scheduled != created else None,  # it was simply started
         started_at=moment(began[0]) if began else None,
         finished_at=moment(content.get("finished_at")) if final else None,
         error=error_text(content.get("error")),

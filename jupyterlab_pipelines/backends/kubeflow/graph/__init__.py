@@ -71,6 +71,6 @@ def _progress(reading: Reading) -> Progress | None:
     return Progress(
         total=len(leaves),
         running=sum(state is State.RUNNING for state in states),
-        done=sum(state.final and state is not State.FAILED for state in states),
+        done=sum(state.final for state in states),
         failed=sum(state is State.FAILED for state in states),
     )
