@@ -46,7 +46,7 @@ _LINKS = """(SELECT a.uid || '.' || t.uid || '.' || s.column1 || '.' || k.key AS
  FROM tasks AS t, (VALUES ('inputs'), ('outputs')) AS s,
  json_each(CASE s.column1 WHEN 'inputs' THEN t.inputs ELSE t.outputs END, '$.artifacts') AS k,
  json_each(k.value) AS one
- JOIN artifacts AS a ON a.run_id = json_extract(one.value, '$.producer[0]')
+ JOIN artifacts AS a ON a.run_id = IFNULL(json_extract(one.value, '$.producer[0]'), t.run_id)
  AND a.artifact_id = json_extract(one.value, '$.artifact_id')
  JOIN tasks AS p ON p.run_id = a.run_id AND p.task_id = a.task_id)"""
 
@@ -163,7 +163,8 @@ def _content(call: Call, row: Mapping[str, Any]) -> ApiResponse:
     if path.is_dir():
         return folder_response(path)
     try:
-        return file_response(path, media_type, call.header("Range"), attachment=True)
+        asked = call.header("Range"), call.header("If-Range")
+        return file_response(path, media_type, *asked, attachment=True)
     except OSError as error:
         raise NotFound(
             f"The file of artifact {row['uid']} cannot be read: {error.strerror}.", next_step=""

@@ -7,6 +7,7 @@ import re
 import tarfile
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -21,19 +22,26 @@ def file_response(
     path: Path,
     media_type: str,
     range_header: str = "",
+    if_range: str = "",
     *,
     size: int | None = None,
     attachment: bool = False,
 ) -> ApiResponse:
-    """A file's bytes: all, or those that `range_header` names (one range of bytes).
+    """A file's bytes: all, or those that `range_header` names (one range of bytes) unless
+    `if_range` names another state of the file.
 
     `size` stands for the file's where only its beginning counts. With `attachment` a browser saves
     it: what a pipeline wrote must not run as a page of this server. Raises OSError where the file
     cannot be opened.
     """
     with path.open("rb"):  # opened again when the answer is read: it may never be
-        size = path.stat().st_size if size is None else size
-    return _response(path, size, media_type, path.name, range_header, attachment)
+        state = path.stat()
+    size = state.st_size if size is None else size
+    tag = f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
+    if if_range and if_range != tag:
+        range_header = ""
+    response = _response(path, size, media_type, path.name, range_header, attachment)
+    return replace(response, headers={**response.headers, "ETag": tag})
 
 
 def folder_response(path: Path) -> ApiResponse:

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from ....errors import BadInput
 from .protocol import snake_case
 
-Kind: TypeAlias = Literal["string", "bool", "int", "time", "struct", "values", "strings", "any"]
+Kind: TypeAlias = Literal["string", "time", "struct", "strings", "any"]
 Shape: TypeAlias = "Mapping[str, Kind | Mapping[str, Any] | frozenset[str]]"
 
 _TIME = re.compile(
@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 _STORAGE_STATES = frozenset({"STORAGE_STATE_UNSPECIFIED", "AVAILABLE", "ARCHIVED"})
 _VERSION_REFERENCE: Shape = {"pipeline_id": "string", "pipeline_version_id": "string"}
-_RUNTIME_CONFIG: Shape = {"parameters": "values", "pipeline_root": "string"}
+_RUNTIME_CONFIG: Shape = {"parameters": "struct", "pipeline_root": "string"}
 _SOURCE: dict[str, Any] = {
     "pipeline_version_id": "string",
     "pipeline_spec": "struct",
@@ -153,15 +153,13 @@ def _value(kind: Kind | Mapping[str, Any] | frozenset[str], value: Any, place: s
         return value
     if kind == "time":
         return seconds(value, place)
-    if kind == "int":
-        return int64(value, place)
     if kind == "strings":
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
             raise BadInput(f"{place} must map names to strings.")
         return value
-    expected = {"string": str, "bool": bool, "struct": dict, "values": dict}.get(kind, object)
+    expected = {"string": str, "struct": dict}.get(kind, object)
     if not isinstance(value, expected):
-        noun = {"string": "a string", "bool": "a boolean"}.get(kind, "a JSON object")
+        noun = "a string" if kind == "string" else "a JSON object"
         raise BadInput(f"{place} must be {noun}, not {_named(value)}.")
     return value
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -98,7 +98,7 @@ class Call:
         if not self.body.strip():
             return None
         try:
-            return json.loads(self.body, parse_constant=_no_constant)
+            return json.loads(self.body, parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise BadInput(f"The request's body is not valid JSON: {error}.") from error
 
@@ -119,11 +119,8 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-@contextmanager
-def at(place: str) -> Iterator[None]:
-    """Names the place in front of the message of any BadInput raised inside."""
-    try:
-        yield
-    except BadInput as error:
-        error.message = f"{place}: {error.message}"
-        raise
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return number

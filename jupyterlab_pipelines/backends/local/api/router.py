@@ -11,7 +11,18 @@ from urllib.parse import unquote
 
 from ....errors import BadInput, NotFound, PipelinesError
 from ...base import ApiRequest, ApiResponse
-from . import artifacts, experiments, health, logs, pipelines, recurring, runs, tasks, versions
+from . import (
+    artifacts,
+    experiments,
+    health,
+    logs,
+    pipelines,
+    recurring,
+    runs,
+    tasks,
+    uploads,
+    versions,
+)
 from .packages import MAX_UPLOAD
 from .protocol import Call, Query, Route, Unimplemented
 from .render import error_content, json_response
@@ -28,6 +39,7 @@ ROUTES: Sequence[Route] = (
     *health.ROUTES,
     *experiments.ROUTES,
     *pipelines.ROUTES,
+    *uploads.ROUTES,
     *versions.ROUTES,
     *runs.ROUTES,
     *tasks.ROUTES,

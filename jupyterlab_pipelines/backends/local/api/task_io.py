@@ -53,8 +53,8 @@ def origins(
     return found
 
 
-def render_inputs(values: Values, wired: Mapping[str, Origin]) -> dict[str, Any]:
-    """A task's inputs. What nothing wires took its component's default."""
+def render_inputs(values: Values, wired: Mapping[str, Origin], run_id: str) -> dict[str, Any]:
+    """The inputs of a run's task. What nothing wires took its component's default."""
     default = Origin("COMPONENT_DEFAULT_INPUT")
     return message(
         parameters=[
@@ -65,7 +65,7 @@ def render_inputs(values: Values, wired: Mapping[str, Origin]) -> dict[str, Any]
             _io(
                 wired.get(name, Origin("TASK_OUTPUT_INPUT")),
                 artifact_key=name,
-                artifacts=[render_record(one) for one in group],
+                artifacts=[render_record(one, run_id) for one in group],
             )
             for name, group in values.artifacts.items()
         ],
@@ -89,18 +89,18 @@ def render_outputs(values: Values, row: Mapping[str, Any]) -> dict[str, Any]:
                 "artifact_key": name,
                 "type": kind,
                 "producer": producer,
-                "artifacts": [render_record(one) for one in group],
+                "artifacts": [render_record(one, row["run_id"]) for one in group],
             }
             for name, group in values.artifacts.items()
         ],
     )
 
 
-def render_record(artifact: ArtifactRecord) -> dict[str, Any]:
-    """An artifact as a task holds it; one that no run made has no id."""
-    owner = artifact.producer
+def render_record(artifact: ArtifactRecord, run_id: str) -> dict[str, Any]:
+    """An artifact as a task of the run holds it; an imported one was made by no task."""
+    owner = artifact.producer.run_id if artifact.producer else run_id
     return render_artifact(
-        uid=artifact_uid(owner.run_id, artifact.artifact_id) if owner else "",
+        uid=artifact_uid(owner, artifact.artifact_id),
         name=artifact.name,
         schema_title=artifact.type,
         uri=artifact.uri,

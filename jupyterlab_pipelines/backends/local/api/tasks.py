@@ -172,7 +172,7 @@ def render(view: TaskView) -> dict[str, Any]:
         ),
         parent_task_id=view.parent_uid,
         child_tasks=[{"task_id": uid, "name": name} for uid, name in view.children],
-        inputs=task_io.render_inputs(values_from_json(row["inputs"]), view.origins),
+        inputs=task_io.render_inputs(values_from_json(row["inputs"]), view.origins, run_id),
         outputs=task_io.render_outputs(values_from_json(row["outputs"]), row),
         scope_path=view.scope_path,
     )

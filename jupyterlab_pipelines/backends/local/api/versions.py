@@ -1,4 +1,4 @@
-"""Pipeline versions: specifications, uploaded as packages or fetched from the web."""
+"""Pipeline versions: the specifications of a pipeline, and those fetched from the web."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from typing import Any
 
 from ....errors import BadInput, Conflict, InvalidPipeline, NotFound
 from ....pipeline_text import split
-from ...base import ApiResponse
 from ..database import Database, from_json, now, to_json, to_micros
 from ..plan.ir import Pipeline
 from . import pipelines
 from .filters import Field
 from .listing import Listing
 from .messages import PIPELINE_AND_VERSION, PIPELINE_VERSION, read
-from .multipart import uploaded_file
 from .packages import download, read_package
 from .protocol import Call, Route
-from .render import error_content, json_response, message, timestamp
+from .render import message, timestamp
 
 _MAX_NAME = 127
 _PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
@@ -41,16 +39,6 @@ VERSIONS = Listing(
 )
 
 
-def upload_pipeline(call: Call) -> dict[str, Any] | ApiResponse:
-    """Makes a pipeline and its first version of a package."""
-    return _upload(call, _uploaded_pipeline)
-
-
-def upload_version(call: Call) -> dict[str, Any] | ApiResponse:
-    """Adds a package to the pipeline `pipelineid`."""
-    return _upload(call, _uploaded_version)
-
-
 def create_pipeline_and_version(call: Call) -> dict[str, Any]:
     """Makes a pipeline and its first version of a package on the web."""
     content = read(PIPELINE_AND_VERSION, call.json())
@@ -59,7 +47,7 @@ def create_pipeline_and_version(call: Call) -> dict[str, Any]:
     pipeline = dict(content.get("pipeline", {}))
     if not pipeline.get("name") and not pipeline.get("display_name"):
         pipeline["name"] = filename or check_spec(spec)
-    return _both(
+    return create_both(
         call.engine.database,
         pipeline,
         {**version, "package_url": url, "name": "", "display_name": ""},
@@ -77,7 +65,7 @@ def create(call: Call) -> dict[str, Any]:
     version = new_version(content)
     url, _, spec = _fetched(content)
     with call.engine.database.write() as connection:
-        version_id = _insert(connection, pipeline_id, {**version, "package_url": url}, spec)
+        version_id = insert(connection, pipeline_id, {**version, "package_url": url}, spec)
     return render(version_row(call.engine.database, version_id))
 
 
@@ -197,49 +185,6 @@ def _row_of(call: Call) -> Mapping[str, Any]:
     return row
 
 
-def _upload(call: Call, make: Any) -> dict[str, Any] | ApiResponse:
-    """Kubeflow's upload server is not its gateway: its errors have fields of their own."""
-    try:
-        answer: dict[str, Any] = make(call)
-    except (BadInput, Conflict, NotFound) as error:
-        content = error_content(error)
-        own = {"error_message": content["message"], "error_details": content["message"]}
-        return json_response({**own, **content}, error.http_status)
-    return answer
-
-
-def _uploaded_pipeline(call: Call) -> dict[str, Any]:
-    filename, spec, given = _package(call)
-    if not given["name"] and not given["display_name"]:
-        given["name"] = filename
-    return _both(call.engine.database, given, {"code_source_url": given["code_source_url"]}, spec)
-
-
-def _uploaded_version(call: Call) -> dict[str, Any]:
-    pipeline_id = call.query.text("pipelineid")
-    if not pipeline_id:
-        raise BadInput("pipelineid: the pipeline of the new version is missing.")
-    pipelines.pipeline_row(call.engine.database, pipeline_id)
-    filename, spec, given = _package(call)
-    if not given["name"] and not given["display_name"]:
-        given["name"] = filename
-    version = new_version(given)
-    with call.engine.database.write() as connection:
-        version_id = _insert(connection, pipeline_id, version, spec)
-    return render(version_row(call.engine.database, version_id))
-
-
-def _package(call: Call) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """The uploaded file's name, its specification, and what the query says about it."""
-    filename, content = uploaded_file(call.header("Content-Type"), call.body, "uploadfile")
-    spec = read_package(filename, content)
-    check_spec(spec)
-    names = ("name", "display_name", "description", "code_source_url")
-    given: dict[str, Any] = {name: call.query.text(name) for name in names}
-    given["tags"] = pipelines.tags_parameter(call.query.text("tags"))
-    return filename, spec, given
-
-
 def _fetched(version: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
     """The address, file name and specification of a version's package on the web."""
     url = version.get("package_url", {}).get("pipeline_url", "")
@@ -251,7 +196,7 @@ def _fetched(version: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
     return url, filename, spec
 
 
-def _both(
+def create_both(
     database: Database,
     pipeline: Mapping[str, Any],
     version: Mapping[str, Any],
@@ -269,16 +214,17 @@ def _both(
     )
     with database.write() as connection:
         pipeline_id = pipelines.insert(connection, stored)
-        _insert(connection, pipeline_id, first, spec)
+        insert(connection, pipeline_id, first, spec)
     return pipelines.render(pipelines.pipeline_row(database, pipeline_id))
 
 
-def _insert(
+def insert(
     connection: sqlite3.Connection,
     pipeline_id: str,
     version: Mapping[str, Any],
     spec: Mapping[str, Any],
 ) -> str:
+    """Adds a `new_version` in the caller's transaction; its id. Raises Conflict on a known name."""
     version_id = str(uuid.uuid4())
     row = {
         "pipeline_version_id": version_id,
@@ -305,8 +251,6 @@ def _insert(
 _ALL = "/apis/v2beta1/pipelines/{pipeline_id}/versions"
 _ONE = f"{_ALL}/{{pipeline_version_id}}"
 ROUTES = [
-    Route("POST", "/apis/v2beta1/pipelines/upload", upload_pipeline),
-    Route("POST", "/apis/v2beta1/pipelines/upload_version", upload_version),
     Route("POST", "/apis/v2beta1/pipelines/create", create_pipeline_and_version),
     Route("POST", _ALL, create),
     Route("GET", _ALL, list_),

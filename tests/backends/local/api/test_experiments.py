@@ -108,6 +108,14 @@ def test_what_is_wrong_with_a_new_experiment_is_said(call: Callable[..., Any]) -
     assert "Unknown field 'name'" in answer["message"]
 
 
+def test_of_many_with_one_name_one_is_made(call: Callable[..., Any]) -> None:
+    def make(_: int) -> int:
+        return int(call("POST", "/apis/v2beta1/experiments", body={"display_name": "one"})[0])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(make, range(8))) == [200] + [409] * 7
+
+
 @pytest.mark.parametrize("verb", ["", ":archive", ":unarchive"])
 def test_an_unknown_experiment_is_not_found(call: Callable[..., Any], verb: str) -> None:
     method = "POST" if verb else "GET"

@@ -58,6 +58,7 @@ BODIES = [
     (b"[]", "must be a JSON object"),
     (b'"a"', "must be a JSON object"),
     (b"NaN", "not valid JSON"),
+    (b'{"runtime_config": {"parameters": {"a": 1e999}}}', "too large a number"),
     (b"\xff", "not valid JSON"),
     (b"[" * 100_000, "not valid JSON"),
     (b"", "name is empty"),

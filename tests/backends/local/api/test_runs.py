@@ -170,6 +170,48 @@ def test_a_second_run_takes_what_the_first_has_made(
     source = second["write"]["status_metadata"]["custom_properties"]
     assert source["cached_from_run_id"] == ids[0]
     assert source["cached_from_task_id"] == first["write"]["task_id"]
+    for task in (first["write"], second["write"]):
+        for output in task["outputs"]["artifacts"]:
+            [artifact] = output["artifacts"]
+            shown = call("GET", f"/apis/v2beta1/artifacts/{artifact['artifact_id']}")[1]
+            assert shown.pop("created_at")
+            assert shown == artifact
+    links = call("GET", "/apis/v2beta1/artifact_tasks", {"run_ids": ids[1]})[1]["artifact_tasks"]
+    assert {(link["task_id"], link["key"]) for link in links} == {
+        (second["write"]["task_id"], "text"),
+        (second["write"]["task_id"], "metrics"),
+    }
+
+
+def test_an_imported_artifact_is_one_of_the_run(
+    client: Any, call: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "data.csv").write_text("1,2,3")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from kfp import dsl
+
+        @dsl.component(base_image="python:3.11")
+        def take(data: dsl.Input[dsl.Dataset]):
+            assert data.metadata["rows"] == 3
+
+        @dsl.pipeline(name="importing")
+        def importing():
+            uri = (tmp_path / "data.csv").as_uri()
+            given = dsl.importer(artifact_uri=uri, artifact_class=dsl.Dataset, metadata={"rows": 3})
+            take(data=given.output)
+
+        run = client.create_run_from_pipeline_func(importing).run_id
+    done = finished(client, run)
+    assert done.state == "SUCCEEDED", done.run_details
+    tasks = {task["name"]: task for task in call("GET", f"{RUNS}/{run}/tasks")[1]["tasks"]}
+    assert tasks["importer"]["type"] == "IMPORTER"
+    [made] = tasks["importer"]["outputs"]["artifacts"][0]["artifacts"]
+    [taken] = tasks["take"]["inputs"]["artifacts"][0]["artifacts"]
+    assert made == taken
+    assert call("GET", f"/apis/v2beta1/artifacts/{made['artifact_id']}")[1]["uri"] == made["uri"]
+    links = call("GET", "/apis/v2beta1/artifact_tasks", {"run_ids": run})[1]["artifact_tasks"]
+    assert [link["artifact_id"] for link in links] == [made["artifact_id"]] * 2
 
 
 def test_a_failure_says_why(client: Any, pipelines: Path) -> None:

@@ -359,6 +359,10 @@ def test_artifacts_are_listed_and_read(
     ):  # fmt: skip
         part = raw("GET", f"{path}:read", headers={"range": asked})
         assert (part.status, part.body) == (206, content[start:end]), asked
+    tag = whole.headers["ETag"]
+    for if_range, status in ((tag, 206), ('"other"', 200)):
+        asked = {"Range": "bytes=5-", "If-Range": if_range}
+        assert raw("GET", f"{path}:read", headers=asked).status == status
     for odd in ("bytes=5-1", "bytes=1-2,4-5", "lines=1-2", "bytes=-"):
         assert raw("GET", f"{path}:read", headers={"Range": odd}).status == 200
     plan = artifact_uid(run, "for-loop-1[0]/train:plan")
