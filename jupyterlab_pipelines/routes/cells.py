@@ -9,9 +9,10 @@ from .base import PipelinesHandler, allowed
 
 
 class ProbeRequest(BaseModel):
-    """Names of the variables that the kernel is to be asked about."""
+    """Names of the variables and modules that the kernel is to be asked about."""
 
     names: list[str] = Field(max_length=1000)
+    modules: list[str] = Field(default_factory=list, max_length=1000)
 
 
 class ProbeHandler(PipelinesHandler):

@@ -186,12 +186,12 @@ export class PipelinesClient {
     });
   }
 
-  /** Python that, run in the notebook's kernel, tells what these names are. */
-  async probe(names: string[]): Promise<string> {
+  /** Python that, run in the notebook's kernel, tells what these names and modules are. */
+  async probe(names: string[], modules: string[]): Promise<string> {
     const answer = await request<{ source: string }>(
       this.settings,
       ['cells', 'probe'],
-      { method: 'POST', body: { names } }
+      { method: 'POST', body: { names, modules } }
     );
     return answer.source;
   }

@@ -502,7 +502,20 @@ export interface StepRequest {
    * Requirements to install; null: propose.
    */
   packages?: string[] | null;
+  /**
+   * The kernel's Python, from the probe.
+   */
   interpreter?: string | null;
+  /**
+   * Module → `name==version`, from the probe.
+   */
+  distributions?: {
+    [k: string]: string | null;
+  };
+  /**
+   * The kernel's folder, from the probe.
+   */
+  working_directory?: string;
   caching?: boolean | null;
 }
 /**

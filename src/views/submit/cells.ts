@@ -3,6 +3,10 @@ import { isCodeCellModel, type ICellModel } from '@jupyterlab/cells';
 import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
 import type { CellSelection, NotebookCell } from '../../api/types';
 
+/** A line that imports; what it names wrongly, the kernel simply does not know. */
+const IMPORT =
+  /^[ \t]*(?:import[ \t]+([^\n#;]+)|from[ \t]+([\w.]+)[ \t]+import\b)/gm;
+
 /** The notebook's cells and the ids of the selected code cells, in the notebook's order. */
 export function readSelection(panel: NotebookPanel): CellSelection {
   const notebook = panel.content;
@@ -30,6 +34,21 @@ function toCell(model: ICellModel): NotebookCell {
     source: model.sharedModel.getSource(),
     tags: Array.isArray(tags) ? tags.map(String) : []
   };
+}
+
+/** Top-level names of the modules that the notebook's cells import, in order. */
+export function importedModules(cells: readonly NotebookCell[]): string[] {
+  const found = new Set<string>();
+  for (const { cell_type, source } of cells) {
+    if (cell_type !== 'code') {
+      continue;
+    }
+    for (const [, plain, from] of source.matchAll(IMPORT)) {
+      const names = from ? [from] : plain.split(',').map(one => one.trim());
+      names.forEach(name => found.add(name.split(/[.\s]/)[0]));
+    }
+  }
+  return [...found].filter(name => /^[\p{L}_]/u.test(name));
 }
 
 /** The language of the notebook's code, e.g. `python`; empty where nothing says it. */

@@ -12,20 +12,32 @@ export interface IProbeResult {
   variables: KernelVariable[];
   /** The kernel's Python; null where it was not asked. */
   interpreter: string | null;
+  /** Imported module → `name==version`, or null for a file beside the notebook. */
+  distributions: Record<string, string | null>;
+  /** The kernel's folder; empty where it was not asked. */
+  workingDirectory: string;
   /** Why it was not asked, or did not answer; else empty. */
   note: string;
 }
 
-/** What the kernel knows of these names. Never rejects: the note says what went wrong. */
+/** What to ask about: variables, and modules whose packages are wanted. */
+export interface IQuestion {
+  names: string[];
+  modules: string[];
+}
+
+/** What the kernel knows. Never rejects: the note says what went wrong. */
 export async function probeKernel(
   session: ISessionContext,
   client: PipelinesClient,
-  names: string[],
+  question: IQuestion,
   trans: TranslationBundle
 ): Promise<IProbeResult> {
   const without = (note: string): IProbeResult => ({
     variables: [],
     interpreter: null,
+    distributions: {},
+    workingDirectory: '',
     note
   });
   const kernel = session.session?.kernel;
@@ -44,7 +56,10 @@ export async function probeKernel(
     );
   }
   try {
-    const output = await execute(kernel, await client.probe(names));
+    const output = await execute(
+      kernel,
+      await client.probe(question.names, question.modules)
+    );
     return { ...parseProbe(output), note: '' };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -102,9 +117,16 @@ export function parseProbe(output: string): Omit<IProbeResult, 'note'> {
   if (!match) {
     throw new Error('Its answer could not be read.');
   }
-  const { variables, executable } = JSON.parse(match[1]) as {
+  const answer = JSON.parse(match[1]) as {
     variables: KernelVariable[];
     executable: string;
+    distributions?: Record<string, string | null>;
+    cwd?: string;
   };
-  return { variables, interpreter: executable };
+  return {
+    variables: answer.variables,
+    interpreter: answer.executable,
+    distributions: answer.distributions ?? {},
+    workingDirectory: answer.cwd ?? ''
+  };
 }

@@ -65,6 +65,7 @@ function Form(props: IPipelineFormOptions): JSX.Element {
   const { draft, connections, trans } = props;
   useSignals(draft.changed);
   const { description } = draft;
+  const readable = !!description?.parameters.length;
   return (
     <>
       {description?.description && (
@@ -94,8 +95,12 @@ function Form(props: IPipelineFormOptions): JSX.Element {
           {trans.__('Reading the pipeline…')}
         </p>
       )}
-      {description && <Parameters {...props} />}
-      {description && <Caching {...props} />}
+      {description && (readable || !draft.problems.length) && (
+        <>
+          <Parameters {...props} />
+          <Caching {...props} />
+        </>
+      )}
     </>
   );
 }

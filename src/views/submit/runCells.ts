@@ -6,7 +6,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Run } from '../../api/types';
 import type { IPipelines } from '../../tokens';
 import { FormDialog } from '../formDialog';
-import { focusCell, languageOf, readSelection } from './cells';
+import { focusCell, importedModules, languageOf, readSelection } from './cells';
 import { probeKernel } from './kernelProbe';
 import { StepDraft } from './stepDraft';
 import { StepForm } from './stepForm';
@@ -47,7 +47,12 @@ export async function runCells(
     selection,
     caching: options.caching,
     probe: names =>
-      probeKernel(notebook.sessionContext, service.client, names, trans),
+      probeKernel(
+        notebook.sessionContext,
+        service.client,
+        { names, modules: importedModules(selection.cells) },
+        trans
+      ),
     invalidJson: (name, reason) =>
       trans.__('The value of “%1” is not valid JSON: %2', name, reason)
   });

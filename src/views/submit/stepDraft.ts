@@ -76,7 +76,7 @@ export class StepDraft implements IDisposable {
 
   /** Why the kernel could not be asked; empty where it was. */
   get kernelNote(): string {
-    return this._kernelNote;
+    return this._kernel?.note ?? '';
   }
 
   /** The server or the kernel is being asked. */
@@ -128,11 +128,9 @@ export class StepDraft implements IDisposable {
     this._setPlanning(1);
     const names = this._plan.inputs.map(input => input.name);
     const answer = await this.options.probe(names);
-    this._variables = answer.variables;
-    this._interpreter = answer.interpreter;
-    this._kernelNote = answer.note;
+    this._kernel = answer;
     this._setPlanning(-1);
-    if (answer.variables.length) {
+    if (answer.interpreter !== null) {
       await this._replan();
     }
   }
@@ -229,9 +227,11 @@ export class StepDraft implements IDisposable {
       selection: this.selection,
       name: this._name ?? (chosen ? this.name : ''),
       inputs: own ? this._inputs.map(toStepInput) : null,
-      variables: this._variables,
+      variables: this._kernel?.variables ?? [],
       packages: chosen ? [...this.packages] : this._packages,
-      interpreter: this._interpreter,
+      interpreter: this._kernel?.interpreter ?? null,
+      distributions: this._kernel?.distributions ?? {},
+      working_directory: this._kernel?.workingDirectory ?? '',
       caching: this._caching
     };
   }
@@ -293,7 +293,7 @@ export class StepDraft implements IDisposable {
   }
 
   private _variable(name: string): KernelVariable | undefined {
-    return this._variables.find(variable => variable.name === name);
+    return this._kernel?.variables.find(variable => variable.name === name);
   }
 
   private _edit(
@@ -326,9 +326,7 @@ export class StepDraft implements IDisposable {
   private _inputs: IDraftInput[] = [];
   private _touched = false;
   private _packages: string[] | null = null;
-  private _variables: KernelVariable[] = [];
-  private _interpreter: string | null = null;
-  private _kernelNote = '';
+  private _kernel: IProbeResult | null = null;
   private _planning = 0;
   private _running = false;
   private _error: RequestError | null = null;
