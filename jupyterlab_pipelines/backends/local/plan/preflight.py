@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from ....models import PipelineDescription, PipelineParameter, Problem
+from ....models import Problem
 from .cel import CelError, parse
 from .executor import CLOUD_SCHEMES, is_read
 from .ir import Pipeline
@@ -182,23 +182,3 @@ def _known_uri(
         given = values.get(source.origin.name)
         return as_text(given if given is not None else spec.default if spec else None)
     return ""
-
-
-def describe(pipeline: Pipeline) -> PipelineDescription:
-    """What a submit form needs to know of the pipeline."""
-    return PipelineDescription(
-        name=pipeline.display_name or pipeline.name,
-        description=pipeline.description,
-        parameters=[
-            PipelineParameter(
-                name=spec.name,
-                type=spec.type.value,
-                default=spec.default,
-                required=not (spec.has_default or spec.optional),
-                choices=list(spec.literals),
-                description=spec.description,
-            )
-            for spec in pipeline.root.input_parameters.values()
-        ],
-        problems=preflight(pipeline),
-    )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jupyterlab_pipelines.backends.local.plan.ir import Pipeline
-from jupyterlab_pipelines.backends.local.plan.preflight import describe, preflight
+from jupyterlab_pipelines.backends.local.plan.preflight import preflight
 
 
 def refused(
@@ -137,15 +137,3 @@ def test_the_runs_parameters_may_bring_the_import_here(ir: Any) -> None:
     pipeline = Pipeline.parse(importing(ir, {"runtimeParameter": "uri"}, read=True))
     assert preflight(pipeline, {"where": "/data/x"}) == []
     assert len(preflight(pipeline)) == 1
-
-
-def test_a_pipeline_is_described_for_its_form(ir: Any) -> None:
-    spec = ir({"a": []})
-    spec["root"]["inputDefinitions"] = {
-        "parameters": {"n": {"parameterType": "NUMBER_INTEGER", "description": "how many"}}
-    }
-    described = describe(Pipeline.parse(spec))
-    (parameter,) = described.parameters
-    assert described.name == "built"
-    assert (parameter.name, parameter.type, parameter.required) == ("n", "NUMBER_INTEGER", True)
-    assert parameter.description == "how many"
