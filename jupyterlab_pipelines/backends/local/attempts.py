@@ -22,7 +22,7 @@ from .store import RunStore
 from .tasks import LAUNCHING, AttemptRecord
 
 _ASK_AGAIN = 0.5
-_MOST_RELAUNCHES = 6
+_MOST_RELAUNCHES = 5
 
 
 @dataclass
@@ -248,7 +248,7 @@ class Attempts:
             processes.forbid(active.attempt.directory)
             return self._fail(active, "The step's process could not be started; see the run's log.")
         if active.relaunches > 1:  # the first is at once; what stands against it may pass
-            active.relaunch_at = time.monotonic() + 0.1 * 2**active.relaunches
+            active.relaunch_at = time.monotonic() + 0.05 * 2**active.relaunches
         self.launch(active.attempt)
         return None
 

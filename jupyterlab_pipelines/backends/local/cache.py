@@ -13,12 +13,10 @@ from .records import Outcome, Values
 from .tasks import values_from_json
 
 
-def find(
-    database: Database, cache_key: str, pipeline_name: str, run_id: str, task_id: str
-) -> Outcome | None:
+def find(database: Database, cache_key: str, pipeline_name: str, task_id: str) -> Outcome | None:
     """The newest hit as the outcome of this task, or null.
 
-    A hit whose files are gone is none. Its artifacts become this task's, where they lie.
+    A hit whose files are gone is none. Its artifacts stay where they lie.
     """
     rows = database.read(
         "SELECT cache.run_id, cache.task_id, cache.files, tasks.outputs FROM cache "
@@ -29,20 +27,16 @@ def find(
     for row in rows:
         if all(Path(file).exists() for file in from_json(row["files"]) or []):
             source = TaskRef(run_id=row["run_id"], task_id=row["task_id"])
-            outputs = _moved(values_from_json(row["outputs"]), source.task_id, run_id, task_id)
+            outputs = _moved(values_from_json(row["outputs"]), source.task_id, task_id)
             return Outcome(State.CACHED, outputs, cached_from=source)
     return None
 
 
-def _moved(outputs: Values, source_task: str, run_id: str, task_id: str) -> Values:
-    producer = TaskRef(run_id=run_id, task_id=task_id)
+def _moved(outputs: Values, source_task: str, task_id: str) -> Values:
+    """Outputs under the ids of this run's graph; their maker, and so their identity, stays."""
     artifacts = {
         key: [
-            replace(
-                artifact,
-                artifact_id=task_id + artifact.artifact_id.removeprefix(source_task),
-                producer=producer,
-            )
+            replace(artifact, artifact_id=task_id + artifact.artifact_id.removeprefix(source_task))
             for artifact in group
         ]
         for key, group in outputs.artifacts.items()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ class Engine:
     """
 
     def __init__(self, root: Path) -> None:
-        if sys.platform == "win32" or importlib.util.find_spec("fcntl") is None:
+        if importlib.util.find_spec("fcntl") is None:  # Windows
             raise UnsupportedFeature(
                 "The embedded engine needs Linux or macOS.",
                 next_step="Add a connection to a Kubeflow endpoint, or use WSL.",

@@ -134,8 +134,7 @@ class Supervisor:
         if not task.cache_key:
             return None
         store = self.store
-        name, run_id = store.pipeline_name, store.run_id
-        return cache.find(store.database, task.cache_key, name, run_id, task.task_id)
+        return cache.find(store.database, task.cache_key, store.pipeline_name, task.task_id)
 
     def _begin_waiting(self) -> list[AttemptRecord]:
         """Commits intents for as many waiting tasks as have a slot and whose time has come."""

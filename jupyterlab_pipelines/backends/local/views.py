@@ -96,8 +96,8 @@ class Views:
                 component=record.component,
             ),
             status=status(record, attempts),
-            inputs=_side(run_id, record.inputs),
-            outputs=_side(run_id, record.outputs),
+            inputs=_side(record.inputs),
+            outputs=_side(record.outputs),
             caching=bool(record.cache_key),
             cache_key=record.cache_key,
         )
@@ -156,21 +156,20 @@ class Views:
         return Pipeline.parse(from_json(row["pipeline_spec"]), from_json(row["platform_spec"]))
 
 
-def _side(run_id: str, values: Values) -> TaskIO:
-    """One side of a task; an artifact of another run has no id in this one's graph."""
-    artifacts = []
-    for key, group in values.artifacts.items():
-        for artifact in group:
-            producer = artifact.producer
-            ours = producer is None or producer.run_id == run_id
-            artifacts.append(
-                ArtifactRef(
-                    name=key,
-                    id=artifact.artifact_id if ours else None,
-                    type=artifact.type,
-                    uri=artifact.uri,
-                    metadata=artifact.metadata,
-                    producer=producer.task_id if producer and ours else None,
-                )
+def _side(values: Values) -> TaskIO:
+    """One side of a task. An artifact from the cache belongs to the task that took it."""
+    return TaskIO(
+        parameters=values.parameters,
+        artifacts=[
+            ArtifactRef(
+                name=key,
+                id=artifact.artifact_id,
+                type=artifact.type,
+                uri=artifact.uri,
+                metadata=artifact.metadata,
+                producer=artifact.artifact_id.rpartition(":")[0] or None,
             )
-    return TaskIO(parameters=values.parameters, artifacts=artifacts)
+            for key, group in values.artifacts.items()
+            for artifact in group
+        ],
+    )

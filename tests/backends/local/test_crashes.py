@@ -1,0 +1,247 @@
+"""The kill tests: whatever dies, no task is lost and none runs twice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from jupyterlab_pipelines.backends.local import processes as process_module
+from jupyterlab_pipelines.backends.local.crash import POINTS, SHIM_POINTS
+from jupyterlab_pipelines.backends.local.engine import Engine
+from jupyterlab_pipelines.models import Run, State
+from tests.backends.local.steps import pipeline, step
+
+Submit = Callable[..., str]
+Finished = Callable[..., Run]
+
+
+def counted(tmp_path: Path, name: str, seconds: float = 0.3) -> str:
+    """A step's body that leaves one line each time it runs."""
+    path = tmp_path / "counts" / name
+    path.parent.mkdir(exist_ok=True)
+    return f"import time\nopen({str(path)!r}, 'a').write('x')\ntime.sleep({seconds})"
+
+
+def counts(tmp_path: Path) -> dict[str, int]:
+    return {path.name: len(path.read_text()) for path in (tmp_path / "counts").iterdir()}
+
+
+def diamond(tmp_path: Path, seconds: float = 0.3) -> Any:
+    bodies = {name: counted(tmp_path, name, seconds) for name in "abcd"}
+    return pipeline(
+        {
+            "a": step(bodies["a"]),
+            "b": step(bodies["b"], after=["a"]),
+            "c": step(bodies["c"], after=["a"]),
+            "d": step(bodies["d"], after=["b", "c"]),
+        }
+    )
+
+
+def supervisors(living: list[psutil.Process]) -> list[psutil.Process]:
+    found = []
+    for process in living:
+        with contextlib.suppress(psutil.Error):
+            if any("local.supervisor" in word for word in process.cmdline()):
+                found.append(process)
+    return found
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_supervisor_killed_at_a_named_point(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    until: Any,
+    processes: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+) -> None:
+    monkeypatch.setenv("JUPYTERLAB_PIPELINES_CRASH_AT", point)
+    run_id = submit(diamond(tmp_path))
+    until(lambda: not supervisors(processes()))
+    assert engine.get_run(run_id).finished_at is None
+    monkeypatch.delenv("JUPYTERLAB_PIPELINES_CRASH_AT")
+    assert finished(run_id).state is State.SUCCEEDED
+    assert counts(tmp_path) == dict.fromkeys("abcd", 1)
+    attempts = [one.attempts for one in engine.graph(run_id).tasks.values()]
+    assert [len(one) for one in attempts] == [1] * 4
+
+
+@pytest.mark.parametrize("point", SHIM_POINTS)
+def test_a_shim_killed_at_a_named_point(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    processes: Any,
+    until: Any,
+    tmp_path: Path,
+    point: str,
+) -> None:
+    spec = pipeline({"a": step(counted(tmp_path, "a"))})
+    container = spec["deploymentSpec"]["executors"]["exec-a"]["container"]
+    container["env"] = [{"name": "JUPYTERLAB_PIPELINES_CRASH_AT", "value": point}]
+    run_id = submit(spec)
+    run = finished(run_id)
+    assert run.state is State.FAILED
+    assert run.error
+    ran = counts(tmp_path).get("a", 0)
+    if point in ("shim-after-lock", "shim-after-claim"):
+        assert "could not be started" in run.error
+        assert ran == 0
+    else:
+        assert "outcome is unknown" in run.error
+        assert ran <= 1
+    until(lambda: not processes(), timeout=3)
+
+
+def kill_at_random(
+    engine: Engine, run_id: str, processes: Any, chance: random.Random, rounds: int
+) -> int:
+    """Kills the run's supervisor again and again, and starts it again; how often."""
+    kills = 0
+    deadline = time.monotonic() + 60
+    while kills < rounds and engine.get_run(run_id).finished_at is None:
+        assert time.monotonic() < deadline
+        engine.reconcile()
+        time.sleep(chance.uniform(0, 0.9))
+        for process in supervisors(processes()):
+            process.kill()
+            kills += 1
+    return kills
+
+
+def random_kills(
+    engine: Engine, submit: Submit, finished: Finished, processes: Any, tmp_path: Path, seed: int
+) -> None:
+    run_id = submit(diamond(tmp_path, seconds=0.4))
+    assert kill_at_random(engine, run_id, processes, random.Random(seed), rounds=8) > 0
+    assert finished(run_id).state is State.SUCCEEDED
+    assert counts(tmp_path) == dict.fromkeys("abcd", 1)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_random_kills(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    processes: Any,
+    tmp_path: Path,
+    seed: int,
+) -> None:
+    random_kills(engine, submit, finished, processes, tmp_path, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [*range(60), *[random.randrange(10**6) for _ in range(20)]])
+def test_hundreds_of_random_kills(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    processes: Any,
+    tmp_path: Path,
+    seed: int,
+) -> None:
+    random_kills(engine, submit, finished, processes, tmp_path, seed)
+
+
+def test_a_running_step_is_adopted(
+    engine: Engine, submit: Submit, finished: Finished, until: Any, processes: Any, tmp_path: Path
+) -> None:
+    run_id = submit(pipeline({"a": step(counted(tmp_path, "a", 2))}))
+    until(lambda: (tmp_path / "counts" / "a").exists())
+    for process in supervisors(processes()):
+        process.kill()
+    before = time.monotonic()
+    until(lambda: engine.reconcile() == 1)
+    until(lambda: supervisors(processes()))
+    assert time.monotonic() - before < 3
+    assert engine.reconcile() == 0
+    assert finished(run_id).state is State.SUCCEEDED
+    assert counts(tmp_path) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("boot", "reason"),
+    [("other/1", "The machine was restarted"), ("{same}/1", "The pod or container")],
+)
+def test_a_restart_fails_what_ran_and_retry_goes_on(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    until: Any,
+    processes: Any,
+    tmp_path: Path,
+    boot: str,
+    reason: str,
+) -> None:
+    spec = pipeline(
+        {
+            "first": step("pass"),
+            "a": step(counted(tmp_path, "a", 99), after=["first"]),
+            "b": step(
+                counted(tmp_path, "b", 1),
+                after=["first"],
+                retryPolicy={"maxRetryCount": 1},
+            ),
+        }
+    )
+    run_id = submit(spec)
+    until(lambda: len(list((tmp_path / "counts").glob("?"))) == 2)
+    while living := processes():
+        for process in living:
+            process.kill()
+    same = process_module.boot_identity().partition("/")[0]
+    other = boot.format(same=same)
+    with engine.database.write() as connection:
+        connection.execute("UPDATE attempts SET boot = ? WHERE state = 'LAUNCHING'", (other,))
+    for start in engine.layout.run(run_id).glob("tasks/*/*/start.json"):
+        start.write_text(json.dumps({**json.loads(start.read_text()), "boot": other}))
+    run = finished(run_id)
+    assert run.state is State.FAILED
+    graph = engine.graph(run_id)
+    assert graph.tasks["first"].state is State.SUCCEEDED
+    assert (graph.tasks["a"].error or "").startswith(reason)
+    attempts = graph.tasks["b"].attempts
+    assert [one.state for one in attempts] == [State.FAILED, State.SUCCEEDED]
+    assert (attempts[0].error or "").startswith(reason)
+
+
+def test_a_full_disk_pauses_the_run(
+    engine: Engine, submit: Submit, finished: Finished, until: Any
+) -> None:
+    with engine.database.write() as connection:
+        connection.execute("INSERT INTO meta VALUES ('min_free_bytes', ?)", (2**60,))
+    run_id = submit(pipeline({"one": step("pass")}))
+    until(lambda: engine.get_run(run_id).state is State.PAUSED)
+    assert (engine.get_run(run_id).error or "").startswith("blocked: disk")
+    assert engine.graph(run_id).tasks["one"].attempts == []
+    with engine.database.write() as connection:
+        connection.execute("UPDATE meta SET value = 0 WHERE key = 'min_free_bytes'")
+    run = finished(run_id)
+    assert (run.state, run.error) == (State.SUCCEEDED, None)
+
+
+def test_a_run_that_cannot_be_read_does_not_hold_up_the_others(
+    engine: Engine, submit: Submit, finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERLAB_PIPELINES_CRASH_AT", "before-commit")
+    broken = submit(pipeline({"one": step("pass")}))
+    good = submit(pipeline({"one": step("pass")}))
+    monkeypatch.delenv("JUPYTERLAB_PIPELINES_CRASH_AT")
+    with engine.database.write() as connection:
+        connection.execute("UPDATE runs SET pipeline_spec = '{' WHERE run_id = ?", (broken,))
+    assert finished(good).state is State.SUCCEEDED
+    run = finished(broken)
+    assert run.state is State.FAILED
+    assert run.error
+    assert "cannot be worked off" in run.error
