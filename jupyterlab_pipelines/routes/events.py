@@ -63,8 +63,12 @@ class Outbox:
         return f'{{"seq":{seq},{text[1:]}'
 
 
-class EventsHandler(Door, WebSocketMixin, WebSocketHandler):
+class EventsHandler(WebSocketMixin, Door, WebSocketHandler):
     """Tells a page what changed in what it subscribed to."""
+
+    # The mixin comes first, since its `prepare` needs Jupyter's after it; the door's check stays.
+    check_origin = Door.check_origin
+    write_error = Door.write_error
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)
