@@ -406,7 +406,11 @@ class StepRequest(Model):
     inputs: list[StepInput] | None = Field(None, description="The user's choices; null: propose.")
     variables: list[KernelVariable] = Field(default_factory=list)
     packages: list[str] | None = Field(None, description="Requirements to install; null: propose.")
-    interpreter: str | None = None
+    interpreter: str | None = Field(None, description="The kernel's Python, from the probe.")
+    distributions: dict[str, str | None] = Field(
+        default_factory=dict, description="Module → `name==version`, from the probe."
+    )
+    working_directory: str = Field("", description="The kernel's folder, from the probe.")
     caching: bool | None = None
 
 

@@ -153,9 +153,7 @@ def decimated(
     """
     if len(points) <= most:
         return points
-    length = sum(
-        abs(b[0] - a[0]) + abs(b[1] - a[1]) for a, b in itertools.pairwise(points)
-    )
+    length = sum(abs(b[0] - a[0]) + abs(b[1] - a[1]) for a, b in itertools.pairwise(points))
     step = length / (most - 2)
     kept = [points[0]]
     walked = 0.0

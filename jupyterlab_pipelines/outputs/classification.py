@@ -85,9 +85,7 @@ def roc_bundle(points: Sequence[Point]) -> tuple[dict[str, Any], float]:
     if not points or not all(math.isfinite(x) and math.isfinite(y) for x, y, _ in points):
         raise CannotShow("The ROC curve has points that are not numbers.")
     ordered = sorted(points, key=lambda point: (point[0], point[1]))
-    area = sum(
-        (b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in itertools.pairwise(ordered)
-    )
+    area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in itertools.pairwise(ordered))
     text = f"ROC curve, area under it {area:.4f}"
     return {VEGA_MIME: roc_chart(ordered, f"AUC {area:.4f}"), "text/plain": text}, area
 

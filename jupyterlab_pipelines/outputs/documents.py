@@ -39,6 +39,8 @@ class Html:
         return artifact.type == "system.HTML" or suffix(artifact) in {".html", ".htm"}
 
     def render(self, source: Source) -> list[Output]:
+        if "same_as" in source.artifact.metadata:
+            return []  # a cell step's report says for other viewers what its notebook shows here
         if source.truncated:
             raise CannotShow("The page is larger than 16 MiB. Download it to open it.")
         return [source.output("html", html_bundle(source.text, source.artifact.name))]

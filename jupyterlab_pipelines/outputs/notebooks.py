@@ -53,6 +53,8 @@ class ExecutedNotebook:
 def _outputs(source: Source, notebook: dict[str, Any]) -> Iterator[Output]:
     cells = [cell for cell in notebook.get("cells", []) if cell.get("cell_type") == "code"]
     for number, cell in enumerate(cells, 1):
+        place = str(cell.get("metadata", {}).get("title", "")).removeprefix("# %% ")
+        place = place or f"Cell {number}"
         for index, output in enumerate(cell.get("outputs", [])):
             part = f"{number}.{index}"
             kind = output.get("output_type")
@@ -63,21 +65,21 @@ def _outputs(source: Source, notebook: dict[str, Any]) -> Iterator[Output]:
                         _kind(bundle),
                         bundle,
                         part=part,
-                        title=f"Cell {number}",
+                        title=place,
                         metadata=output.get("metadata", {}),
                     )
             elif kind == "error":
-                yield _error(source, output, part, number)
+                yield _error(source, output, part, place)
 
 
-def _error(source: Source, output: dict[str, Any], part: str, number: int) -> Output:
+def _error(source: Source, output: dict[str, Any], part: str, place: str) -> Output:
     traceback = _ANSI.sub("", "\n".join(output.get("traceback", [])))
     name = f"{output.get('ename', 'Error')}: {output.get('evalue', '')}"
     return source.output(
         "traceback",
         {"text/plain": traceback or name},
         part=part,
-        title=f"Cell {number}: {name}",
+        title=f"{place}: {name}",
     )
 
 

@@ -22,9 +22,9 @@ class ProbeHandler(PipelinesHandler):
     async def post(self) -> None:
         from ..compiler import probe_source
 
-        names = self.body(ProbeRequest).names
+        asked = self.body(ProbeRequest)
         snapshots = self.connections.home / "local" / "snapshots"
-        self.answer({"source": probe_source(names, str(snapshots))})
+        self.answer({"source": probe_source(asked.names, str(snapshots), asked.modules)})
 
 
 class PlanHandler(PipelinesHandler):
