@@ -67,7 +67,7 @@ class EventsHandler(WebSocketMixin, Door, WebSocketHandler):
     """Tells a page what changed in what it subscribed to."""
 
     # The mixin comes first, since its `prepare` needs Jupyter's after it; the door's check stays.
-    check_origin = Door.check_origin
+    check_origin = Door.check_origin  # type: ignore[assignment]
     write_error = Door.write_error
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
