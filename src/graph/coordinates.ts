@@ -1,8 +1,9 @@
 /**
  * Horizontal places within ordered rows: every node as near to its neighbours as the row allows.
  *
- * For one row this is least squares under "keep the order, keep the distance", which pooling
- * adjacent violators solves exactly in linear time; alternating up and down settles the rows.
+ * Each node wishes to stand at the median of its neighbours. For one row this is least squares
+ * under "keep the order, keep the distance", which pooling adjacent violators solves exactly in
+ * linear time; alternating up and down settles the rows.
  */
 import type { ILayers } from './layers';
 
@@ -13,7 +14,8 @@ export interface ICoordinateOptions {
   gap: number;
 }
 
-const ROUNDS = 6;
+/** Odd: the last round goes down, so that the first rows lead and chains hang straight. */
+const ROUNDS = 9;
 
 /** A bend that follows a bend weighs more: long edges run straight. */
 const STRAIGHT = 4;
@@ -122,11 +124,13 @@ function wished(
     // Nothing pulls it: it stays, but gives way.
     return { wish: centres[node], weight: 0.01 };
   }
-  let sum = 0;
-  let weight = 0;
-  for (const link of neighbours) {
-    sum += link.weight * centres[link.other];
-    weight += link.weight;
-  }
-  return { wish: sum / weight, weight };
+  // Anywhere between the middle neighbours the edges are equally short: the nearest place wins,
+  // and a chain runs straight where a mean would zigzag.
+  const places = neighbours
+    .map(link => centres[link.other])
+    .sort((a, b) => a - b);
+  const low = places[(places.length - 1) >> 1];
+  const high = places[places.length >> 1];
+  const weight = neighbours.reduce((sum, link) => sum + link.weight, 0);
+  return { wish: Math.min(high, Math.max(low, centres[node])), weight };
 }

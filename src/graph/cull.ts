@@ -31,6 +31,7 @@ export interface IVisible {
 export class TileIndex {
   constructor(private readonly layout: ILayout) {
     for (const [id, box] of Object.entries(layout.boxes)) {
+      this.order.set(id, this.order.size);
       forTiles(box, key => put(this.nodes, key, id));
     }
     layout.edges.forEach((edge, i) =>
@@ -57,7 +58,7 @@ export class TileIndex {
       }
     }
     return {
-      nodes: [...nodes],
+      nodes: [...nodes].sort((a, b) => this.order.get(a)! - this.order.get(b)!),
       edges: [...edges].sort((a, b) => a - b).map(i => this.layout.edges[i])
     };
   }
@@ -78,6 +79,7 @@ export class TileIndex {
     return found;
   }
 
+  private readonly order = new Map<string, number>();
   private readonly nodes = new Map<string, string[]>();
   private readonly edges = new Map<string, number[]>();
 }

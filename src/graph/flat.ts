@@ -20,6 +20,9 @@ const BEND_WIDTH = 10;
 /** The shape that packed components aim at, width to height. */
 const ASPECT = 1.7;
 
+/** Few small components stand side by side, whatever shape that gives. */
+const MIN_SHELF = 640;
+
 export function flatLayout(
   sizes: ISize[],
   edges: [number, number][]
@@ -129,7 +132,7 @@ function pack(parts: ISize[]): ISize & { offsets: [number, number][] } {
     0
   );
   const widest = parts.reduce((max, part) => Math.max(max, part.width), 0);
-  const limit = Math.max(widest, Math.sqrt(area * ASPECT));
+  const limit = Math.max(widest, MIN_SHELF, Math.sqrt(area * ASPECT));
   const offsets: [number, number][] = [];
   let x = 0;
   let y = 0;

@@ -45,7 +45,10 @@ class Layouter {
     this.moveInto(ROOT, 0, 0);
     return {
       key: this.drawing.key,
-      boxes: Object.fromEntries(this.boxes),
+      // In the drawing's order: what encloses is drawn before what it holds.
+      boxes: Object.fromEntries(
+        this.drawing.nodes.map(node => [node.id, this.boxes.get(node.id)!])
+      ),
       edges: this.route(),
       width: total.width,
       height: total.height

@@ -10,6 +10,9 @@ export const GROUP_PADDING = 14;
 const CHARACTER = 6.9;
 const SMALL_CHARACTER = 6.2;
 
+/** Holds a state and a duration below the name. */
+const MIN_STEP = 164;
+
 export interface ISize {
   width: number;
   height: number;
@@ -17,7 +20,7 @@ export interface ISize {
 
 export function stepSize(label: string): ISize {
   return {
-    width: clamp(52 + label.length * CHARACTER, 132, 236),
+    width: clamp(56 + label.length * CHARACTER, MIN_STEP, 236),
     height: STEP_HEIGHT
   };
 }
@@ -25,7 +28,7 @@ export function stepSize(label: string): ISize {
 /** Of a collapsed group; an expanded one is as large as what it holds. */
 export function groupSize(label: string): ISize {
   return {
-    width: clamp(76 + label.length * CHARACTER, 160, 260),
+    width: clamp(78 + label.length * CHARACTER, 176, 260),
     height: STEP_HEIGHT
   };
 }

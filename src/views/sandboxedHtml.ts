@@ -130,7 +130,7 @@ const PASS_HEIGHT =
 /** A frame can always navigate itself; the outer one's `frame-src` keeps the inner one here. */
 export function outerDocument(html: string, network: boolean): string {
   const inner = withPolicy(
-    '<style>html{height:auto}body{margin:8px;height:auto}</style>' +
+    '<style>html{height:auto}body{margin:8px;height:auto}img{max-width:100%;height:auto}</style>' +
       TELL_HEIGHT +
       html,
     policy(network)

@@ -12,6 +12,7 @@ export interface IEdgeProps {
   /** Touches the selected node. */
   lit: boolean;
   straight: boolean;
+  /** Id of the arrowhead. */
   arrow: string;
 }
 
@@ -29,7 +30,7 @@ export const GraphEdge = React.memo((props: IEdgeProps): JSX.Element => {
     <path
       className={classes.filter(Boolean).join(' ')}
       d={straight ? edgeLine(edge) : edgePath(edge)}
-      markerEnd={arrowhead}
+      markerEnd={arrowhead && `url(#${arrowhead}${lit ? '-lit' : ''})`}
     >
       {edge.label && <title>{edge.label}</title>}
     </path>

@@ -60,7 +60,7 @@ export function GraphView({ model, picture, trans }: IGraphProps): JSX.Element {
       hit !== null &&
       picture.nodes.get(hit)?.expanded &&
       !target.closest('[data-header]');
-    setCursor(isBody ? null : hit);
+    setCursor(null);
     model.select(isBody ? null : hit);
   };
   const onDoubleClick = (event: React.MouseEvent) => {
@@ -229,7 +229,7 @@ function Content(props: IContentProps): JSX.Element {
           state={stateOf(edge.source)}
           lit={edge.source === selected || edge.target === selected}
           straight={detail === 'shapes'}
-          arrow={`url(#${icons}-arrow)`}
+          arrow={`${icons}-arrow`}
         />
       ))}
       {shapes.filter((one, i) => !isContainer(one, i))}
@@ -256,18 +256,22 @@ const Definitions = React.memo(({ icons }: { icons: string }): JSX.Element => {
           dangerouslySetInnerHTML={{ __html: stateIcons[state].svgstr }}
         />
       ))}
-      <marker
-        id={`${icons}-arrow`}
-        className="jp-PipelinesGraph-arrow"
-        viewBox="0 0 8 8"
-        refX="7"
-        refY="4"
-        markerWidth="7"
-        markerHeight="7"
-        orient="auto"
-      >
-        <path d="M1 1L7 4L1 7z" />
-      </marker>
+      {['', '-lit'].map(kind => (
+        <marker
+          key={kind}
+          id={`${icons}-arrow${kind}`}
+          className={`jp-PipelinesGraph-arrow jp-mod${kind}`}
+          viewBox="0 0 8 8"
+          refX="7"
+          refY="4"
+          markerWidth="8"
+          markerHeight="8"
+          markerUnits="userSpaceOnUse"
+          orient="auto"
+        >
+          <path d="M1 1L7 4L1 7z" />
+        </marker>
+      ))}
     </defs>
   );
 });

@@ -41,7 +41,8 @@ function Bundle({ output, trans }: IOutputProps): JSX.Element {
   const host = React.useRef<HTMLDivElement>(null);
   const rendermime = React.useContext(RendermimeContext);
   const [problem, setProblem] = React.useState('');
-  React.useEffect(() => {
+  // A layout effect: a Lumino widget must be detached before React removes its element.
+  React.useLayoutEffect(() => {
     if (!host.current || !rendermime) {
       return;
     }

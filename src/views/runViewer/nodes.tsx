@@ -28,6 +28,9 @@ export interface INodeProps {
   trans: TranslationBundle;
 }
 
+/** Mean width of a character of a caption's 11 px text. */
+const CAPTION_CHARACTER = 5.9;
+
 /** Drawn again only when something of its own changed. */
 export const GraphNode = React.memo((props: INodeProps): JSX.Element => {
   const { node, box, status, selected, focused } = props;
@@ -131,7 +134,7 @@ function StepShape(props: INodeProps & { state: State }): JSX.Element {
       )}
       {detail === 'full' && (
         <text className="jp-PipelinesGraph-caption" x={40} y={33}>
-          <Caption {...props} room={room} />
+          <Caption {...props} room={room + 4} />
         </text>
       )}
       {isGroup && text && node.leaves > 0 && (
@@ -141,42 +144,43 @@ function StepShape(props: INodeProps & { state: State }): JSX.Element {
   );
 }
 
+/** State and duration of a step, kind and progress of a group; ticks while a step runs. */
 function Caption(
   props: INodeProps & { state: State; room: number }
 ): JSX.Element {
   const { node, status, state, trans, done } = props;
-  const words: string[] = [];
   if (node.kind === 'group') {
-    words.push(kindLabel(node, trans));
+    const parts = [kindLabel(node, trans)];
     if (node.leaves > 0) {
-      words.push(trans.__('%1 of %2 done', done, node.leaves));
+      parts.push(`${done}/${node.leaves}`);
     }
-  } else {
-    words.push(stateLabel(state, trans));
+    return <>{cut(parts.join(' · '), props.room, CAPTION_CHARACTER)}</>;
   }
-  const running = status?.started_at && !isFinal(state);
+  const words = [stateLabel(state, trans)];
   if (status && status.attempts.length > 1) {
-    words.push(trans.__('attempt %1', status.attempts.length));
+    words.push(trans.__('try %1', status.attempts.length));
   }
-  const before = words.join(' · ');
-  return (
-    <>
-      {cut(before, props.room, 5.9)}
-      {status && node.kind !== 'group' && (
-        <>{running ? <Ticking status={status} /> : <Took status={status} />}</>
-      )}
-    </>
-  );
+  const isTicking = status?.started_at && !isFinal(state);
+  const line = { words, status, room: props.room };
+  return isTicking ? <TickingLine {...line} /> : <Line {...line} now={0} />;
 }
 
-function Took({ status }: { status: TaskStatus }): JSX.Element {
-  const duration = formatDuration(durationMs(status));
-  return <>{duration && status.state !== 'CACHED' ? ` · ${duration}` : ''}</>;
+interface ILineProps {
+  words: string[];
+  status: TaskStatus | undefined;
+  room: number;
 }
 
-function Ticking({ status }: { status: TaskStatus }): JSX.Element {
-  const now = useNow(1000);
-  return <>{` · ${formatDuration(durationMs(status, now))}`}</>;
+function TickingLine(props: ILineProps): JSX.Element {
+  return <Line {...props} now={useNow(1000)} />;
+}
+
+function Line(props: ILineProps & { now: number }): JSX.Element {
+  const { words, status, room, now } = props;
+  const took = status && status.state !== 'CACHED' ? status : null;
+  const duration = formatDuration(took && durationMs(took, now));
+  const text = [...words, duration].filter(Boolean).join(' · ');
+  return <>{cut(text, room, CAPTION_CHARACTER)}</>;
 }
 
 function ArtifactShape(props: INodeProps): JSX.Element {
@@ -203,7 +207,7 @@ function ArtifactShape(props: INodeProps): JSX.Element {
       )}
       {detail === 'full' && (
         <text className="jp-PipelinesGraph-caption" x={11} y={27}>
-          {cut(node.caption, width - 16, 5.9)}
+          {cut(node.caption, width - 16, CAPTION_CHARACTER)}
         </text>
       )}
     </>
@@ -213,8 +217,8 @@ function ArtifactShape(props: INodeProps): JSX.Element {
 function ContainerShape(props: INodeProps & { state: State }): JSX.Element {
   const { node, box, detail, icons, state, trans, done } = props;
   const text = detail === 'full' || detail === 'labels';
-  const words = `${kindLabel(node, trans)} · ${trans.__('%1 of %2 done', done, node.leaves)}`;
-  const label = cut(node.label, Math.max(60, box.width - 170), 6.9);
+  const words = `${kindLabel(node, trans)} · ${done}/${node.leaves}`;
+  const label = cut(node.label, box.width - 66, 6.9);
   const after = 36 + label.length * 7.2 + 8;
   const room = box.width - after - 30;
   return (
@@ -250,7 +254,7 @@ function ContainerShape(props: INodeProps & { state: State }): JSX.Element {
           </text>
           {room > 60 && (
             <text className="jp-PipelinesGraph-caption" x={after} y={16.5}>
-              {cut(words, room, 5.9)}
+              {cut(words, room, CAPTION_CHARACTER)}
             </text>
           )}
           <Turner node={node} x={box.width - 24} y={4} icons={icons} />

@@ -13,6 +13,9 @@ import { firstFailed } from './failed';
 /** Height of a row, as in the style sheet. */
 const ROW_PX = 30;
 
+/** Sorts after every time: what has not started comes last, in the pipeline's order. */
+const NOT_STARTED = '~';
+
 export interface ITaskListProps {
   model: ViewerModel;
   trans: TranslationBundle;
@@ -22,10 +25,11 @@ export function TaskList({ model, trans }: ITaskListProps): JSX.Element {
   const [only, setOnly] = React.useState<State | null>(null);
   const [name, setName] = React.useState('');
   const { tasks, topology } = model.run;
-  const leaves = React.useMemo(
-    () => (topology?.tasks ?? []).filter(task => !model.scopes?.isGroup(task)),
-    [topology, model.scopes]
-  );
+  const leaves = (topology?.tasks ?? [])
+    .filter(task => !model.scopes?.isGroup(task))
+    .map(task => ({ task, start: tasks[task.id]?.started_at ?? NOT_STARTED }))
+    .sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0))
+    .map(({ task }) => task);
   const stateOf = (task: TaskNode): State => tasks[task.id]?.state ?? 'PENDING';
   const counts = new Map<State, number>();
   for (const task of leaves) {
@@ -37,7 +41,9 @@ export function TaskList({ model, trans }: ITaskListProps): JSX.Element {
       (only === null || stateOf(task) === only) &&
       (!wanted || task.id.toLowerCase().includes(wanted))
   );
-  const failed = counts.get('FAILED') ? firstFailed(model) : null;
+  // A run that failed as a whole already offers the way, beside its error.
+  const offered = Boolean(model.run.run?.error);
+  const failed = counts.get('FAILED') && !offered ? firstFailed(model) : null;
   return (
     <div className="jp-PipelinesTasks">
       <div

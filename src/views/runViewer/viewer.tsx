@@ -19,9 +19,12 @@ export interface IViewerProps {
   trans: TranslationBundle;
 }
 
+/** The panel's first width: all its tabs side by side. */
+const PANEL_PX = 450;
+
 export function Viewer({ model, trans }: IViewerProps): JSX.Element {
   useSignals(model.changed, model.run.changed);
-  const [width, setWidth] = React.useState(400);
+  const [width, setWidth] = React.useState(PANEL_PX);
   const { error, run, deleted } = model.run;
   if (!run) {
     return (
