@@ -100,7 +100,7 @@ async def _cut(
     """The body without its first `skipped` bytes, `wanted` at most; closed in any case."""
     try:
         if wanted != 0:
-            async for whole in response.aiter_bytes(64 << 10):
+            async for whole in response.aiter_bytes():
                 piece = whole[skipped:]
                 skipped = max(0, skipped - len(whole))
                 if wanted is not None:

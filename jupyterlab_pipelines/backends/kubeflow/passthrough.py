@@ -28,7 +28,7 @@ async def pass_through(endpoint: Endpoint, request: ApiRequest) -> ApiResponse:
 
     async def body() -> AsyncIterator[bytes]:
         try:
-            async for piece in response.aiter_raw(64 << 10):
+            async for piece in response.aiter_raw():
                 yield piece
         except BaseException as error:
             # Through the context, which turns it into one of our errors.
@@ -45,7 +45,7 @@ def checked_path(path: str) -> str:
     decoded = path
     for _ in range(4):
         if any(part in (".", "..") for part in decoded.split("/")) or re.search(
-            r"[\x00-\x20\x7f\\]", decoded
+            r"[\x00-\x1f\x7f\\]", decoded
         ):
             break
         further = unquote(decoded)

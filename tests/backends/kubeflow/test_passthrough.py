@@ -1,0 +1,163 @@
+"""Kubeflow's own dialect through us: only its paths, nobody's cookies, no cut taken for an end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from jupyterlab_pipelines.backends.base import ApiRequest
+from jupyterlab_pipelines.backends.kubeflow import BearerToken, KubeflowBackend
+from jupyterlab_pipelines.backends.kubeflow.passthrough import checked_path
+from jupyterlab_pipelines.errors import BadInput, BadUpstream, NotFound, SignInNeeded
+from tests.async_tests import in_loop
+from tests.backends.kubeflow.faults import fault_server, http, sends
+
+HOST = "https://kubeflow.example.com"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/apis/v2beta1/runs",
+        "/apis/v2beta1/runs/0c7a:archive",
+        "/apis/v2beta1/runs/0c7a%3Aarchive",
+        "/apis/v1beta1/healthz",
+        "/apis/v1alpha1/runs/a/nodes/b/log",
+        "/apis/v2beta1/pipelines/names/my%20pipeline",
+    ],
+)
+def test_the_apis_own_paths_pass(path: str) -> None:
+    assert checked_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/healthz",
+        "/apis/v2beta1",
+        "/apis/v2beta1/../v3",
+        "/apis/v2beta1/./runs",
+        "/apis/v2beta1/%2e%2e/x",
+        "/apis/v2beta1/%252e%252e/x",
+        "/apis/v2beta1/%25252e%25252e/x",
+        "/apis/v2beta1/..%2fx",
+        "/apis/v2beta1/..%5cx",
+        "/apis/v2beta1/a\\b",
+        "/apis/v2beta1//runs",
+        "/apis/v2beta1/runs\r\nHost: evil",
+        "/apis/v2beta1/runs%0d%0aHost:%20evil",
+        "/apis/v2beta1/runs%00",
+        "/apis/v2beta1/a b",
+        "/apis/v2beta1/runs?x=1",
+        "/apis/v2beta1/runs#x",
+        "/apis/v9/runs",
+        "@evil.example.org/apis/v2beta1/runs",
+        "http://169.254.169.254/apis/v2beta1/runs",
+        "/ml_metadata.MetadataStoreService/GetArtifacts",
+    ],
+)
+def test_no_other_path_passes(path: str) -> None:
+    with pytest.raises(NotFound):
+        checked_path(path)
+
+
+def _backend(handler: object) -> KubeflowBackend:
+    transport = httpx.MockTransport(handler)  # type: ignore[arg-type]
+    return KubeflowBackend(HOST, BearerToken("ours"), transport=transport)
+
+
+@in_loop
+async def test_only_what_the_api_needs_is_sent_on() -> None:
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={})
+
+    await _backend(handler).api(
+        ApiRequest(
+            "GET",
+            "/apis/v2beta1/runs",
+            query=[("filter", '{"a": "b c"}'), ("page_size", "2"), ("page_size", "3")],
+            headers={
+                "Authorization": "token of-the-browser",
+                "Cookie": "session=secret",
+                "X-Forwarded-For": "1.2.3.4",
+                "kubeflow-userid": "someone@else",
+                "Host": "evil.example.org",
+                "Accept": "application/json",
+            },
+        )
+    )
+    (request,) = seen
+    assert request.headers["Authorization"] == "Bearer ours"
+    assert request.headers["Host"] == "kubeflow.example.com"
+    assert not {"cookie", "x-forwarded-for", "kubeflow-userid"} & request.headers.keys()
+    assert request.url.params.multi_items() == [
+        ("filter", '{"a": "b c"}'), ("page_size", "2"), ("page_size", "3"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ["TRACE", "CONNECT", "OPTIONS", "BREW"])
+@in_loop
+async def test_no_other_verb_passes(verb: str) -> None:
+    backend = _backend(lambda request: pytest.fail("must not be asked"))
+    with pytest.raises(BadInput):
+        await backend.api(ApiRequest(verb, "/apis/v2beta1/runs"))
+
+
+@in_loop
+async def test_a_login_page_is_no_answer() -> None:
+    page = httpx.Response(200, html="<form>")
+    with pytest.raises(SignInNeeded):
+        await _backend(lambda request: page).api(ApiRequest("GET", "/apis/v2beta1/runs"))
+
+
+@in_loop
+async def test_a_body_is_streamed_to_the_endpoint() -> None:
+    """The endpoint has the first piece before the second one exists."""
+    arrived = asyncio.Event()
+    received = bytearray()
+
+    async def consume(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not received.endswith(b"0\r\n\r\n"):
+            received.extend(await reader.read(1 << 16))
+            if b"first" in received:
+                arrived.set()
+        writer.write(http(b"{}", "Content-Type: application/json"))
+        await writer.drain()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"first"
+        await asyncio.wait_for(arrived.wait(), 5)
+        yield b"second"
+
+    async with fault_server(consume) as (host, requests):
+        backend = KubeflowBackend(host)
+        answer = await backend.api(
+            ApiRequest("POST", "/apis/v2beta1/pipelines/upload", body=pieces())
+        )
+        assert answer.status == 200
+        assert not isinstance(answer.body, bytes)
+        assert b"".join([piece async for piece in answer.body]) == b"{}"
+        assert b"second" in received
+        assert requests[0].startswith(b"POST /apis/v2beta1/pipelines/upload")
+        await backend.close()
+
+
+@in_loop
+async def test_an_answer_that_breaks_off_raises_in_the_middle() -> None:
+    cut = sends(http(b'{"runs": [', "Content-Type: application/json", length=1000))
+    async with fault_server(cut) as (host, _):
+        backend = KubeflowBackend(host)
+        answer = await backend.api(ApiRequest("GET", "/apis/v2beta1/runs"))
+        assert answer.headers["content-length"] == "1000"
+        assert not isinstance(answer.body, bytes)
+        assert await anext(answer.body) == b'{"runs": ['
+        with pytest.raises(BadUpstream, match="broke off"):
+            await anext(answer.body)
+        await backend.close()
