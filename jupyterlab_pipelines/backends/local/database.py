@@ -156,7 +156,13 @@ class Database:
             connection.close()
 
     def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreBlocked(
+                f"{self.path.parent} cannot be made: {error.strerror}.",
+                next_step="Check the folder's permissions and its disk.",
+            ) from error
         # Closed from the thread that calls close(), used only by the one that opened it.
         connection = sqlite3.connect(
             self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
@@ -246,18 +252,16 @@ def _as_store_errors(path: Path) -> Iterator[None]:
     """Turns "the disk is full" and its relatives into StoreBlocked."""
     try:
         yield
-    except (sqlite3.OperationalError, OSError) as error:
+    except sqlite3.OperationalError as error:
         text = str(error)
-        full = "disk is full" in text or "No space left" in text or "quota" in text.lower()
-        blocked = ("readonly", "unable to open", "disk I/O error", "Permission", "Read-only")
-        if full:
+        if "disk is full" in text:
             raise StoreBlocked(f"The disk that holds {path.parent} is full.") from error
         if "locked" in text:
             raise StoreBlocked(
                 f"{path} has been locked by another process for {BUSY_TIMEOUT:.0f} s.",
                 next_step="Try again; if it lasts, look for a stuck process that has it open.",
             ) from error
-        if any(word in text for word in blocked):
+        if any(word in text for word in ("readonly", "unable to open", "disk I/O error")):
             raise StoreBlocked(
                 f"{path} cannot be written: {text}.",
                 next_step="Check the folder's permissions and its disk.",

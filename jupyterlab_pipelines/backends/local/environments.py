@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -239,12 +240,13 @@ def kfp_folder(layout: Layout) -> Path:
     found = importlib.util.find_spec("kfp")
     if found is None or not found.submodule_search_locations:
         raise EnvironmentFailed("kfp is not installed beside jupyterlab-pipelines.")
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent))
     for source in found.submodule_search_locations:
         shutil.copytree(source, temporary / "kfp", ignore=_only_modules, dirs_exist_ok=True)
     try:
         temporary.rename(folder)
-    except OSError:  # another supervisor was faster
+    except OSError:  # another thread or supervisor was faster
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
 

@@ -1,6 +1,7 @@
 """Runs a lightweight component inside a task's process, on whatever Python the run was given.
 
-Started by path, it imports nothing of this package and works from Python 3.8 on:
+Started by path, it imports nothing of this package. It works from Python 3.9 on, as kfp does, and
+says so on an older one:
 
     runner.py KFP_FOLDER DIRECTORY FUNCTION
 
@@ -10,6 +11,7 @@ has no kfp (or one too old), kfp comes from KFP_FOLDER, which holds nothing else
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
+# ruff: noqa: UP031, UP036
 import os
 import sys
 
@@ -35,6 +37,8 @@ def find_executor(kfp_folder):
 
 def main(kfp_folder, directory, function):
     """Runs the component; its exceptions go through, so that the log ends with them."""
+    if sys.version_info < (3, 9):
+        raise RuntimeError("A step needs Python 3.9 or later, not %d.%d." % sys.version_info[:2])
     os.environ["_KFP_RUNTIME"] = "true"
     sys.path[0] = os.getcwd()  # noqa: PTH109 - as with `python -m`; until here it was this file's folder
     with open(os.path.join(directory, "executor_input.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
