@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 #: The largest request body that is read, in bytes; the API's own limit is below it.
 _MAX_BODY = 64 << 20
+#: Seconds between two looks of the server for the order to stop.
+_POLL = 0.05
 #: Seconds that an idle connection is kept.
 _IDLE = 60
 
@@ -66,11 +68,11 @@ class Loopback:
 
     def start(self) -> Loopback:
         """Serves in the background until `close`."""
-        for name, target in (
-            ("loopback-loop", self._loop.run_forever),
-            ("loopback-server", self._server.serve_forever),
+        for name, target, arguments in (
+            ("loopback-loop", self._loop.run_forever, ()),
+            ("loopback-server", self._server.serve_forever, (_POLL,)),
         ):
-            thread = threading.Thread(target=target, name=name, daemon=True)
+            thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
         return self

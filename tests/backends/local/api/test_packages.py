@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from urllib3.filepost import encode_multipart_formdata
 
 from jupyterlab_pipelines.backends.local.api.multipart import uploaded_file
 from jupyterlab_pipelines.backends.local.api.packages import MAX_UPLOAD, read_package
@@ -110,10 +111,25 @@ def form(field: str, filename: str, content: bytes) -> tuple[dict[str, str], byt
     return {"content-type": "multipart/form-data; boundary=B"}, body
 
 
-def test_bytes_come_out_of_a_form_as_they_went_in() -> None:
-    content = bytes(range(256)) * 3 + b"\r\n\n\r"
-    headers, body = form("uploadfile", "a b.zip", content)
-    assert uploaded_file(headers["content-type"], body, "uploadfile") == ("a b.zip", content)
+@pytest.mark.parametrize("filename", ["größe.yaml", 'a"b.yaml', "日本.yaml", "a b.yaml", "1%.yaml"])
+@pytest.mark.parametrize(
+    "content", [bytes(range(256)), b"", b"\r\n\r\n", b"\r\n--", b"\n" * (30 << 20)], ids=len
+)
+def test_bytes_come_out_of_a_form_as_the_client_sent_them(filename: str, content: bytes) -> None:
+    for fields in (
+        [("name", "x"), ("uploadfile", (filename, content))],
+        [("uploadfile", (filename, content)), ("name", "x")],
+    ):
+        body, content_type = encode_multipart_formdata(fields)
+        assert uploaded_file(content_type, body, "uploadfile") == (filename, content)
+
+
+@pytest.mark.parametrize("body", [b"--B\r\n" * 1_000_000, b"--B\r\na: b\r\n\r\n\r\n" * 1_000_000])
+def test_a_form_of_a_million_parts_is_soon_refused(body: bytes) -> None:
+    begin = time.monotonic()
+    with pytest.raises(BadInput, match="no file"):
+        uploaded_file("multipart/form-data; boundary=B", body, "uploadfile")
+    assert time.monotonic() - begin < 2
 
 
 @pytest.mark.parametrize("content_type", ["", "application/json", "multipart/form-data"])
