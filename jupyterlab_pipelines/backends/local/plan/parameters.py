@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from pydantic import JsonValue
@@ -52,9 +53,7 @@ def as_text(value: JsonValue) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        if value.is_integer():
-            return str(int(value))
-        return repr(value)
+        return str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

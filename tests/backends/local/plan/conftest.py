@@ -39,7 +39,11 @@ def call_function(invocation: Invocation) -> dict[str, Any] | None:
     for directory in invocation.directories:
         directory.mkdir(parents=True, exist_ok=True)
     executor = Executor(invocation.executor_input, namespace[invocation.function])
-    output = executor.execute()
+    try:
+        output = executor.execute()
+    finally:
+        if embedded := namespace.get("__kfp_tmpdir"):
+            embedded.cleanup()  # a process of its own does that when it ends
     return json.loads(Path(output).read_text()) if output else None
 
 

@@ -607,3 +607,43 @@ def test_a_task_that_gives_no_value_for_its_output_fails(execute: Callable[..., 
     run = execute(pipeline)
     assert "without giving its output `out`" in run.stored["forgets"].error
     assert "NaN" in run.stored["not-a-number"].error
+
+
+def test_embedded_files_come_along(execute: Callable[..., Any], tmp_path: Any) -> None:
+    (tmp_path / "asset").mkdir()
+    (tmp_path / "asset" / "words.txt").write_text("embedded words")
+
+    @component(embedded_artifact_path=str(tmp_path / "asset"))
+    def look(folder: dsl.EmbeddedInput[dsl.Dataset]) -> str:
+        import pathlib
+
+        return (pathlib.Path(folder.path) / "words.txt").read_text()
+
+    @dsl.pipeline(name="embedded")
+    def embedded() -> None:
+        look()
+
+    assert execute(embedded).output("look") == "embedded words"
+
+
+def test_a_notebook_is_a_component(begin: Callable[..., Any], tmp_path: Any) -> None:
+    import nbformat
+
+    cells = [nbformat.v4.new_code_cell("n = 1"), nbformat.v4.new_code_cell("print(n)")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "train.ipynb")
+
+    @dsl.notebook_component(notebook_path=str(tmp_path / "train.ipynb"), base_image="python:3.11")
+    def train(n: int) -> int:
+        dsl.run_notebook(n=n)
+        return n + 1
+
+    @dsl.pipeline(name="notebooks")
+    def notebooks() -> None:
+        train(n=3)
+
+    run = begin(notebooks)
+    (ready,) = run.scheduler.advance().ready
+    invocation = run.scheduler.invocation(ready.task_id, 1, tmp_path)
+    assert invocation.function == "train"
+    assert any(name.startswith("nbclient") for name in invocation.packages)
+    assert "__KFP_EMBEDDED_ARCHIVE_B64" in invocation.source

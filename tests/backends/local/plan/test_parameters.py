@@ -75,6 +75,7 @@ def test_every_mistake_is_named(pipeline: Pipeline) -> None:
     [
         (3, "STRING", "3"),
         (3.0, "STRING", "3"),
+        (1e-7, "STRING", "0.0000001"),
         (True, "STRING", "true"),
         ({"a": [1, "é"]}, "STRING", '{"a":[1,"é"]}'),
         (3.0, "NUMBER_INTEGER", 3),
