@@ -1,5 +1,5 @@
 /** Reads a notebook: its cells, those selected, and the language they are in. */
-import { isCodeCellModel, type ICellModel } from '@jupyterlab/cells';
+import type { ICellModel } from '@jupyterlab/cells';
 import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
 import type { CellSelection, NotebookCell } from '../../api/types';
 
@@ -26,11 +26,8 @@ function toCell(model: ICellModel): NotebookCell {
   const tags = model.getMetadata('tags');
   return {
     id: model.id,
-    cell_type: isCodeCellModel(model)
-      ? 'code'
-      : model.type === 'markdown'
-        ? 'markdown'
-        : 'raw',
+    cell_type:
+      model.type === 'code' || model.type === 'markdown' ? model.type : 'raw',
     source: model.sharedModel.getSource(),
     tags: Array.isArray(tags) ? tags.map(String) : []
   };

@@ -1,0 +1,74 @@
+import { FakeServer, LOCAL, makeRun, settle } from '../../__tests__/fakes';
+import { RunsPanelModel } from '../model';
+
+async function shown(count: number): Promise<[FakeServer, RunsPanelModel]> {
+  const server = new FakeServer();
+  server.runs = Array.from({ length: count }, (_, i) =>
+    makeRun(`r${i}`, {
+      created_at: new Date(Date.UTC(2026, 0, 1) - i * 1000).toISOString()
+    })
+  );
+  const model = new RunsPanelModel(server.service);
+  model.setVisible(true);
+  await settle();
+  return [server, model];
+}
+
+describe('RunsPanelModel', () => {
+  it('asks for nothing before it is seen', async () => {
+    const server = new FakeServer();
+    const model = new RunsPanelModel(server.service);
+    model.setPageSize(20);
+    await settle();
+    expect(server.asked).toEqual([]);
+    model.dispose();
+  });
+
+  it('keeps the selection when a run is pushed', async () => {
+    const [server, model] = await shown(3);
+    model.select('r1', 'one');
+    server.push({
+      runs: [makeRun('new', { created_at: '2026-02-01T00:00:00Z' })]
+    });
+    expect(model.runs.runs?.map(run => run.run_id)).toEqual([
+      'new',
+      'r0',
+      'r1',
+      'r2'
+    ]);
+    expect(model.selectedRuns.map(run => run.run_id)).toEqual(['r1']);
+    model.dispose();
+  });
+
+  it('forgets a selected run that was deleted', async () => {
+    const [server, model] = await shown(3);
+    model.select('r1', 'one');
+    server.push({ deleted: ['r1'] });
+    expect(model.selectedRuns).toEqual([]);
+    expect(model.selection.active).toBeNull();
+    model.dispose();
+  });
+
+  it('extends the selection by the keyboard', async () => {
+    const [, model] = await shown(5);
+    model.navigate('Home', false, 3);
+    model.navigate('ArrowDown', true, 3);
+    model.navigate('ArrowDown', true, 3);
+    expect(model.selectedRuns).toHaveLength(3);
+    expect(model.navigate('Tab', false, 3)).toBe(false);
+    model.dispose();
+  });
+
+  it('returns to the local connection when its own is removed', async () => {
+    const [server, model] = await shown(1);
+    server.connections = [LOCAL, { ...LOCAL, name: 'team' }];
+    await server.service.connections.refresh();
+    model.choose('team');
+    await settle();
+    expect(model.connection).toBe('team');
+    server.connections = [LOCAL];
+    await server.service.connections.refresh();
+    expect(model.connection).toBe('local');
+    model.dispose();
+  });
+});

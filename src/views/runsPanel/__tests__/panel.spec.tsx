@@ -1,0 +1,121 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { act, fireEvent, render, screen } from '@testing-library/react';
+import React from 'react';
+import type { Run } from '../../../api/types';
+import { CommandIDs } from '../../../commands';
+import { FakeServer, makeRun, settle } from '../../__tests__/fakes';
+import { RunsPanelModel } from '../model';
+import Panel from '../panel';
+
+const trans = nullTranslator.load('jupyterlab_pipelines');
+
+class NoResize {
+  observe(): void {}
+  disconnect(): void {}
+}
+
+beforeAll(() => {
+  (globalThis as any).ResizeObserver = NoResize;
+  (globalThis as any).CSS = { escape: (text: string) => text };
+});
+
+/** The panel over a server with these runs, and the commands it executed. */
+async function show(runs: Run[], example: string | null = null) {
+  const server = new FakeServer();
+  server.runs = runs;
+  const model = new RunsPanelModel(server.service);
+  const commands = new CommandRegistry();
+  const executed: [string, unknown][] = [];
+  for (const id of Object.values(CommandIDs)) {
+    commands.addCommand(id, {
+      describedBy: { args: null },
+      execute: args => void executed.push([id, args])
+    });
+  }
+  model.setVisible(true);
+  const findExample = async () => example;
+  await act(async () => {
+    render(<Panel {...{ model, commands, findExample, trans }} />);
+    await settle();
+  });
+  return { server, model, executed };
+}
+
+describe('the runs panel', () => {
+  it('says a state by word and shape, not by colour alone', async () => {
+    await show([makeRun('a', { state: 'FAILED' })]);
+    const row = screen.getByRole('row');
+    expect(row.textContent).toContain('Failed');
+    expect(row.textContent).toContain('1m 04s');
+    expect(row.querySelector('svg')).not.toBeNull();
+  });
+
+  it('shows how far a running run is', async () => {
+    await show([
+      makeRun('a', {
+        state: 'RUNNING',
+        finished_at: null,
+        progress: { total: 5, running: 1, done: 3, failed: 0 }
+      })
+    ]);
+    expect(screen.getByText('3/5 steps')).toBeDefined();
+    expect(screen.getByRole('progressbar').getAttribute('aria-valuenow')).toBe(
+      '60'
+    );
+  });
+
+  it('moves with what the server pushes', async () => {
+    const { server } = await show([
+      makeRun('a', { state: 'RUNNING', finished_at: null })
+    ]);
+    act(() => server.push({ runs: [makeRun('a')] }));
+    expect(screen.getByRole('row').textContent).toContain('Succeeded');
+    expect(screen.queryByRole('progressbar')).toBeNull();
+  });
+
+  it('opens a run by Enter and by a double click', async () => {
+    const { executed } = await show([makeRun('a')]);
+    fireEvent.keyDown(screen.getByRole('row'), { key: 'Enter' });
+    fireEvent.doubleClick(screen.getByRole('row'));
+    const opened = [CommandIDs.openRun, { connection: 'local', run_id: 'a' }];
+    expect(executed).toEqual([opened, opened]);
+  });
+
+  it('offers what the state allows', async () => {
+    const { executed } = await show([
+      makeRun('a', { state: 'RUNNING', finished_at: null })
+    ]);
+    expect(screen.queryByTitle('Delete')).toBeNull();
+    fireEvent.click(screen.getByTitle('Stop'));
+    expect(executed).toEqual([
+      [CommandIDs.stopRun, { connection: 'local', run_ids: ['a'] }]
+    ]);
+  });
+
+  it('deletes all that is selected', async () => {
+    const { model, executed } = await show([makeRun('a'), makeRun('b')]);
+    act(() => model.selectAll());
+    fireEvent.keyDown(screen.getAllByRole('row')[0], { key: 'Delete' });
+    expect(executed).toEqual([
+      [CommandIDs.deleteRun, { connection: 'local', run_ids: ['a', 'b'] }]
+    ]);
+  });
+
+  it('tells the first step where there is no run', async () => {
+    const { executed } = await show([], 'examples/digits.ipynb');
+    expect(screen.getByText('No runs yet')).toBeDefined();
+    expect(screen.queryByRole('search')).toBeNull();
+    fireEvent.click(screen.getByText('Open the example'));
+    expect(executed).toEqual([
+      [CommandIDs.openExample, { path: 'examples/digits.ipynb' }]
+    ]);
+  });
+
+  it('says why the list is stale, and keeps it', async () => {
+    const { server } = await show([makeRun('a')]);
+    act(() => server.push({ stale: 'kubeflow did not answer for 40 s.' }));
+    expect(screen.getByText('kubeflow did not answer for 40 s.')).toBeDefined();
+    expect(screen.getAllByRole('row')).toHaveLength(1);
+  });
+});
