@@ -18,9 +18,9 @@ from ...models import State, TaskRef, TaskType
 
 
 class TaskFailure(Exception):
-    """A task cannot go on, for a reason the user reads: the supervisor fails the task with it.
+    """An attempt has failed, for a reason the user reads; a retry policy applies to it as well.
 
-    `Scheduler.invocation` and `Scheduler.collect` raise it; no retry can help.
+    `Scheduler.invocation` and `Scheduler.collect` raise it.
     """
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,10 @@ from .conditions import is_true
 from .executor import build_invocation, collect_outputs
 from .ir import Pipeline
 from .placeholders import workspace_of
-from .scopes import SUCCESSFUL, Node, Scope, iteration_type, type_of
-from .spec import Component, Container, Task
+from .scopes import SUCCESSFUL, Node, Scope
+from .spec import Container
 from .topology import build_topology
+from .tree import Tree
 from .values import loop_inputs, loop_outputs, resolve_inputs, scope_outputs
 
 #: Most records a run may have, loops unfolded.
@@ -56,23 +56,21 @@ class Scheduler:
         self._pipeline = pipeline
         self._context = context
         self._clock = clock
-        self._earlier = dict(records or {})
-        self._nodes: dict[str, Node] = {}
+        self._tree = Tree(pipeline, records or {}, clock)
+        self._nodes = self._tree.nodes
         self._changed: dict[str, TaskRecord] = {}
         self._ready: list[ReadyTask] = []
         self._queue: deque[Node] = deque()
         self._canceled = False
         self._deadline_error: str | None = None
         self._over = False
-        self._topology: Topology | None = None
-        self._root = self._scope(pipeline.root, "", None)
+        self._root = self._tree.scope(pipeline.root, "", None)
         self._activate(self._root, Values(parameters=dict(context.parameters)))
 
     @property
     def records(self) -> dict[str, TaskRecord]:
         """Every task known so far, by id."""
-        current = {task_id: node.record for task_id, node in self._nodes.items()}
-        return {**self._earlier, **current}
+        return self._tree.records()
 
     # --- what the supervisor says --------------------------------------------------------------
 
@@ -82,8 +80,9 @@ class Scheduler:
             self._trigger(self._queue.popleft())
         over = self._root.unfinished == 0 and not self._over
         self._over = self._over or over
+        changed = {**self._tree.take_new(), **self._changed}
         step = Step(
-            changed=list(self._changed.values()),
+            changed=list(changed.values()),
             ready=self._ready,
             run_state=self._run_state() if over else None,
             run_error=self._run_error() if over else None,
@@ -145,70 +144,9 @@ class Scheduler:
 
     def topology(self) -> Topology:
         """The run's shape as it is now."""
-        if self._topology is None:
-            self._topology = build_topology(self._pipeline, self.records)
-        return self._topology
+        return build_topology(self._pipeline, self.records)
 
-    # --- unfolding -----------------------------------------------------------------------------
-
-    def _scope(self, component: Component, prefix: str, owner: Node | None) -> Scope:
-        """A DAG's nodes, and those of the groups inside; loops unfold when they start."""
-        outermost = Scope(component, prefix, owner)
-        pending = [outermost]
-        while pending:
-            scope = pending.pop()
-            assert scope.component.dag is not None
-            for task in scope.component.dag.tasks.values():
-                inner = self._pipeline.component_of(task.component)
-                node = self._node(task, inner, scope)
-                scope.nodes[task.name] = node
-                if inner.dag and not task.iterator and not node.record.state.final:
-                    node.inner = Scope(inner, f"{node.id}/", node)
-                    pending.append(node.inner)
-            self._link(scope)
-        return outermost
-
-    def _node(self, task: Task, component: Component, scope: Scope) -> Node:
-        task_id = f"{scope.prefix}{task.name}"
-        kind = type_of(task, component)
-        record = self._record(task_id, task, component, kind, scope.owner)
-        node = Node(record, task, component, scope)
-        self._nodes[task_id] = node
-        return node
-
-    def _record(
-        self,
-        task_id: str,
-        task: Task,
-        component: Component,
-        kind: TaskType,
-        parent: Node | None,
-        iteration: int | None = None,
-    ) -> TaskRecord:
-        if task_id in self._earlier:
-            return replace(self._earlier[task_id])
-        record = TaskRecord(
-            task_id=task_id,
-            name=task.name,
-            display_name=task.display_name if iteration is None else f"Iteration {iteration}",
-            type=kind,
-            parent=parent.id if parent else None,
-            component=component.name,
-            iteration=iteration,
-            created_at=self._clock(),
-        )
-        self._changed[task_id] = record
-        self._topology = None
-        return record
-
-    def _link(self, scope: Scope) -> None:
-        for node in scope.nodes.values():
-            scope.unfinished += not node.record.state.final
-            for name in node.task.dependencies:
-                dependency = scope.nodes[name]
-                if not dependency.record.state.final:
-                    dependency.dependents.append(node)
-                    node.waiting += 1
+    # --- a node's life -------------------------------------------------------------------------
 
     def _activate(self, scope: Scope, inputs: Values) -> None:
         scope.inputs = inputs
@@ -216,8 +154,6 @@ class Scheduler:
         self._queue.extend(node for node in scope.nodes.values() if node.waiting == 0)
         if scope.owner and scope.unfinished == 0:
             self._complete(scope.owner)
-
-    # --- a node's life -------------------------------------------------------------------------
 
     def _trigger(self, node: Node) -> None:
         """Everything a node waited for is final: start it, or say why not."""
@@ -305,23 +241,11 @@ class Scheduler:
             )
         self._set_running(loop)
         for index, inputs in enumerate(values):
-            loop.iterations.append(self._iteration(loop, index, inputs))
+            loop.iterations.append(self._tree.iteration(loop, index, inputs))
         loop.unfinished = sum(not one.record.state.final for one in loop.iterations)
         if loop.unfinished == 0:
             self._complete(loop)
         self._start_iterations(loop)
-
-    def _iteration(self, loop: Node, index: int, inputs: Values) -> Node:
-        task_id = f"{loop.id}[{index}]"
-        kind = iteration_type(loop.component)
-        record = self._record(task_id, loop.task, loop.component, kind, loop, index)
-        node = Node(record, loop.task, loop.component, loop.scope, loop=loop)
-        if not record.state.final:
-            record.inputs = inputs
-            if loop.component.dag:
-                node.inner = self._scope(loop.component, f"{task_id}/", node)
-        self._nodes[task_id] = node
-        return node
 
     def _start_iterations(self, loop: Node) -> None:
         limit = loop.task.parallelism or len(loop.iterations)
