@@ -54,7 +54,7 @@ class LocalBackend:
         """Ready, unless the store cannot be used."""
         try:
             await self._reconcile()
-            await _thread(self.engine.active_runs)
+            await _thread(self.engine.changes, None)
         except PipelinesError as error:
             message = f"{error.message} {error.next_step}".strip()
             return Health(ConnectionState.UNREACHABLE, message)

@@ -25,6 +25,11 @@ class Layout:
         return self.root / "engine.sqlite"
 
     @property
+    def reserve(self) -> Path:
+        """A file that holds nothing but room, for the moment when the disk is full."""
+        return self.root / "reserve"
+
+    @property
     def runs(self) -> Path:
         return self.root / "runs"
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,50 +37,47 @@ _PATIENCE = 5.0
 def insert(database: Database, layout: Layout, row: Mapping[str, Any]) -> str:
     """Writes a new run and starts it; where that fails, nothing of it stays. Returns its id."""
     run_id = str(uuid.uuid4())
+    created = to_micros(now())
+    columns = {
+        **row,
+        "run_id": run_id,
+        "state": State.PENDING.value,
+        "created_at": created,
+        "state_history": to_json([{"state": State.PENDING.value, "update_time": created}]),
+        "starts": 1,
+    }
     folder = layout.run(run_id)
     try:
         folder.mkdir(parents=True, mode=0o700)
-        with database.write(durable=True) as connection:
-            columns = {
-                **row,
-                "run_id": run_id,
-                "state": State.PENDING.value,
-                "created_at": to_micros(now()),
-                "state_history": to_json(
-                    [{"state": State.PENDING.value, "update_time": to_micros(now())}]
-                ),
-                "changed": bump(connection),
-            }
-            connection.execute(
-                f"INSERT INTO runs ({', '.join(columns)}) "  # noqa: S608 - our own column names
-                f"VALUES ({', '.join('?' * len(columns))})",
-                list(columns.values()),
-            )
-        supervise(database, layout, run_id)
-    except OSError as error:
-        _erase(database, run_id, folder)
-        raise StoreBlocked(f"The run cannot be started: {error}.") from error
-    except BaseException:
-        _erase(database, run_id, folder)
+        with _handed_lock(layout, run_id) as lock:
+            assert lock is not None
+            _insert_row(database, columns)
+            _spawn(layout, run_id, lock)
+    except BaseException as error:
+        with contextlib.suppress(StoreBlocked), database.write() as connection:
+            connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StoreBlocked(f"The run cannot be started: {error}.") from error
         raise
     return run_id
 
 
-def _erase(database: Database, run_id: str, folder: Path) -> None:
-    with contextlib.suppress(StoreBlocked), database.write() as connection:
-        connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
-    shutil.rmtree(folder, ignore_errors=True)
+def _insert_row(database: Database, columns: Mapping[str, Any]) -> None:
+    names = [*columns, "changed"]
+    with database.write(durable=True) as connection:
+        connection.execute(
+            f"INSERT INTO runs ({', '.join(names)}) "  # noqa: S608 - our own column names
+            f"VALUES ({', '.join('?' * len(names))})",
+            [*columns.values(), bump(connection)],
+        )
 
 
 def supervise(database: Database, layout: Layout, run_id: str) -> bool:
-    """Starts a supervisor for the run unless one has its lock; whether it did.
-
-    The lock is taken here and handed over, so that two callers never start two. Raises OSError.
-    """
-    lock = processes.try_lock(layout.supervisor_lock(run_id))
-    if lock is None:
-        return False
-    try:
+    """Starts a supervisor for the run unless one has its lock; whether it did. Raises OSError."""
+    with _handed_lock(layout, run_id) as lock:
+        if lock is None:
+            return False
         with database.write() as connection:
             row = connection.execute(
                 "UPDATE runs SET starts = starts + 1 WHERE run_id = ? AND finished_at IS NULL "
@@ -94,22 +91,28 @@ def supervise(database: Database, layout: Layout, run_id: str) -> bool:
             fail(database, run_id, f"The run's supervisor cannot start: {reason}")
             return False
         _spawn(layout, run_id, lock)
-    finally:
-        os.close(lock)
     return True
 
 
+@contextlib.contextmanager
+def _handed_lock(layout: Layout, run_id: str) -> Iterator[int | None]:
+    """The run's lock, to be handed to a supervisor, so that two callers never start two.
+
+    Null where a supervisor has it.
+    """
+    lock = processes.try_lock(layout.supervisor_lock(run_id))
+    try:
+        yield lock
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
 def _spawn(layout: Layout, run_id: str, lock: int) -> None:
+    module = f"{__package__}.supervisor"
     with layout.supervisor_log(run_id).open("ab") as log:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                f"{__package__}.supervisor",
-                str(layout.root),
-                run_id,
-                str(lock),
-            ],
+            [sys.executable, "-m", module, str(layout.root), run_id, str(lock)],
             cwd=layout.run(run_id),
             env=processes.environment(),
             stdin=subprocess.DEVNULL,
@@ -244,7 +247,7 @@ def _delete_files(database: Database, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _settled(layout: Layout, run_id: str) -> Any:
+def _settled(layout: Layout, run_id: str) -> Iterator[None]:
     """Holds a run's lock, once the supervisor that has just ended it has let it go."""
     deadline = time.monotonic() + _PATIENCE
     layout.run(run_id).mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -39,6 +39,7 @@ from .tasks import AttemptRecord
 _BUSY, _CALM = 0.05, 0.25
 _DISK_INTERVAL = 1.0
 _DEFAULT_MIN_FREE = 64 * 2**20
+_RESERVE = 2**20
 
 
 @dataclass(order=True)
@@ -166,7 +167,10 @@ class Supervisor:
         self.scheduler.finished(task.task_id, Outcome(state, ended.outputs, error))
 
     def _commit(self) -> None:
-        """Writes the tick; a full disk is waited out, since nothing may be lost."""
+        """Writes the tick; a full disk is waited out, since nothing may be lost.
+
+        A reserve, let go then, makes room to say why the run does not move.
+        """
         ends = any(not attempt.open for attempt in self.tick.attempts.values())
         if ends:
             crash_point("before-commit-outcome")
@@ -175,14 +179,28 @@ class Supervisor:
                 self.store.commit(self.tick)
                 break
             except StoreBlocked as error:
-                print(f"Waiting: {error}", file=sys.stderr, flush=True)  # noqa: T201 - our log
+                self._say_blocked(f"blocked: disk: {error} The run goes on by itself.")
                 time.sleep(0.5)
+        self._keep_reserve()
         if ends:
             crash_point("after-commit-outcome")
         if any(attempt.open for attempt in self.tick.attempts.values()):
             crash_point("after-commit-launching")
         if not self.tick.over:
             self.tick = Tick()
+
+    def _say_blocked(self, reason: str) -> None:
+        self.layout.reserve.unlink(missing_ok=True)
+        if not self.blocked:
+            with contextlib.suppress(StoreBlocked):
+                self.store.pause(reason)
+                self.blocked = True  # the next look at the disk takes it back
+
+    def _keep_reserve(self) -> None:
+        reserve = self.layout.reserve
+        if not self.blocked and not reserve.exists():
+            with contextlib.suppress(OSError):
+                reserve.write_bytes(bytes(_RESERVE))
 
     # --- what comes from outside ---------------------------------------------------------------
 

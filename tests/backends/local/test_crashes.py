@@ -16,6 +16,7 @@ import pytest
 from jupyterlab_pipelines.backends.local import processes as process_module
 from jupyterlab_pipelines.backends.local.crash import POINTS, SHIM_POINTS
 from jupyterlab_pipelines.backends.local.engine import Engine
+from jupyterlab_pipelines.errors import StoreBlocked
 from jupyterlab_pipelines.models import Run, State
 from tests.backends.local.steps import pipeline, step
 
@@ -229,6 +230,17 @@ def test_a_full_disk_pauses_the_run(
         connection.execute("UPDATE meta SET value = 0 WHERE key = 'min_free_bytes'")
     run = finished(run_id)
     assert (run.state, run.error) == (State.SUCCEEDED, None)
+
+
+def test_a_store_without_room_leaves_no_half_made_run(engine: Engine, submit: Submit) -> None:
+    pages = engine.database.one("PRAGMA page_count")
+    assert pages
+    engine.database.connection().execute(f"PRAGMA max_page_count = {pages[0]}")
+    spec = pipeline({"one": step("x = '" + "x" * 100_000 + "'")})
+    with pytest.raises(StoreBlocked, match="is full"):
+        submit(spec)
+    assert engine.active_runs() == 0
+    assert list(engine.layout.runs.iterdir()) == []
 
 
 def test_a_run_that_cannot_be_read_does_not_hold_up_the_others(
