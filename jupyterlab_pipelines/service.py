@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 
-from . import outputs
+from . import compiler, outputs
 from .backends.base import ApiRequest, ApiResponse, ArtifactContent, Backend, Health
 from .errors import BadInput, InvalidCell, NotFound, PipelinesError, UpstreamError
 from .models import (
@@ -152,14 +152,10 @@ class Service:
 
     async def plan_step(self, request: StepRequest) -> StepPlan:
         """What a selection of cells would run as; starts nothing."""
-        from .compiler import plan_step
-
-        return await asyncio.to_thread(plan_step, request)
+        return await asyncio.to_thread(compiler.plan_step, request)
 
     async def submit_step(self, request: StepRequest) -> Run:
         """Runs a selection of cells. Raises InvalidCell with the plan's problems."""
-        from .compiler import compile_step
-
         plan = await self.plan_step(request)
         if plan.problems:
             raise InvalidCell(
@@ -167,7 +163,7 @@ class Service:
                 problems=plan.problems,
                 next_step=plan.problems[0].next_step or None,
             )
-        return await self.submit(await asyncio.to_thread(compile_step, request, plan))
+        return await self.submit(await asyncio.to_thread(compiler.compile_step, request, plan))
 
     async def terminate(self, run_id: str) -> None:
         """Stops a run."""

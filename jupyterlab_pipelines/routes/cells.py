@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from ..compiler import probe_source
 from ..models import StepRequest
 from .base import PipelinesHandler, allowed
 
@@ -20,8 +21,6 @@ class ProbeHandler(PipelinesHandler):
 
     @allowed("read")
     async def post(self) -> None:
-        from ..compiler import probe_source
-
         asked = self.body(ProbeRequest)
         snapshots = self.connections.home / "local" / "snapshots"
         self.answer({"source": probe_source(asked.names, str(snapshots), asked.modules)})

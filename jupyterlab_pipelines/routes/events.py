@@ -81,6 +81,7 @@ class EventsHandler(WebSocketMixin, Door, WebSocketHandler):
 
     @ws_authenticated
     async def get(self, *args: Any, **kwargs: Any) -> None:
+        self.check_origin()  # tornado asks only where there is an Origin header
         await self.authorize("read")
         await super().get(*args, **kwargs)
 

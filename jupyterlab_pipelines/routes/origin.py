@@ -26,7 +26,7 @@ def foreign_origin(
         ours = opened or site in ("same-origin", "none")
         return None if ours else origin or f"a {site} page"
     source = origin or headers.get("Referer")
-    if not source or _authority(source) in _hosts(headers, urlsplit(source).scheme):
+    if not source or _authority(source) in _hosts(headers, source.partition(":")[0]):
         return None
     return origin or "another page"
 
