@@ -87,7 +87,9 @@ function Form(props: IPipelineFormOptions): JSX.Element {
       <Problems
         error={draft.error}
         problems={draft.problems}
-        place={problem => problem.place}
+        place={({ place, line }) =>
+          place || (line ? trans.__('Line %1', line) : '')
+        }
         trans={trans}
       />
       {draft.isReading && !description && (

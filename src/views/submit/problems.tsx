@@ -35,7 +35,7 @@ export function Problems(props: IProblemsProps): JSX.Element | null {
           key={i}
           kind="error"
           message={withPlace(place(problem), problem.message)}
-          nextStep={problem.next_step}
+          nextStep={problem.next_step || error?.nextStep}
         >
           {onGo && problem.cell && (
             <>

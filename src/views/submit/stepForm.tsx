@@ -154,13 +154,6 @@ function Plan(props: IStepFormOptions): JSX.Element {
           onChange={packages => draft.setPackages(packages)}
         />
       </Section>
-      <Section title={trans.__('Code that will run')} note={codeNote(props)}>
-        <CodeView
-          code={draft.plan?.code ?? ''}
-          editors={editors}
-          label={trans.__('Code that will run')}
-        />
-      </Section>
       <label className="jp-PipelinesSubmit-check">
         <input
           type="checkbox"
@@ -169,6 +162,13 @@ function Plan(props: IStepFormOptions): JSX.Element {
         />
         {trans.__('Reuse the earlier result when code and inputs are the same')}
       </label>
+      <Section title={trans.__('Code that will run')} note={codeNote(props)}>
+        <CodeView
+          code={draft.plan?.code ?? ''}
+          editors={editors}
+          label={trans.__('Code that will run')}
+        />
+      </Section>
     </>
   );
 }
