@@ -66,8 +66,8 @@ const NO_ARGS: ReadonlyJSONObject = { type: 'object', properties: {} };
 export function actions(trans: TranslationBundle): Record<CommandId, IAction> {
   return {
     [CommandIDs.showPanel]: {
-      label: trans.__('Pipelines'),
-      caption: trans.__('Show the list of pipeline runs'),
+      label: trans.__('Show pipeline runs'),
+      caption: trans.__('Show the list of runs in the left sidebar'),
       icon: pipelinesIcon
     },
     [CommandIDs.refresh]: {
