@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +18,32 @@ from ..models import (
     Submission,
     TaskDetail,
 )
+
+
+class Stream:
+    """Pieces of a body, and what is to be closed after them, whether or not they were read.
+
+    A generator alone would not do: one that was never begun skips its `finally`.
+    """
+
+    def __init__(
+        self, pieces: AsyncGenerator[bytes, None], close: Callable[[], Awaitable[None] | None]
+    ) -> None:
+        self._pieces = pieces
+        self._close = close
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        """Ends the stream; harmless when repeated."""
+        await self._pieces.aclose()
+        closed = self._close()
+        if closed is not None:
+            await closed
 
 
 @dataclass(frozen=True)

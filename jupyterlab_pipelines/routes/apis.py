@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from urllib.parse import parse_qsl
 
 from jupyter_server.utils import url_path_join
@@ -13,6 +14,7 @@ from tornado import web
 
 from ..backends.base import ApiRequest, ApiResponse
 from ..errors import PipelinesError
+from ..service import close_stream
 from .base import Action, PipelinesHandler
 from .streams import SANDBOX, send, set_content_headers
 
@@ -54,6 +56,7 @@ class ApisHandler(PipelinesHandler):
 
     _incoming: RequestBody | None = None
     _answer: asyncio.Task[ApiResponse] | None = None
+    _closing: asyncio.Task[None] | None = None
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Permission comes before the body: only then does the backend hear of the request."""
@@ -88,8 +91,8 @@ class ApisHandler(PipelinesHandler):
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if self._answer is not None:
-            self._answer.cancel()
+        if self._answer is not None and not self._answer.cancel():
+            self._closing = asyncio.ensure_future(_let_go(self._answer))
 
     def _action(self) -> Action:
         if self.request.method in ("GET", "HEAD"):
@@ -142,3 +145,11 @@ class ApisHandler(PipelinesHandler):
     @web.authenticated
     async def delete(self, connection: str) -> None:
         await self._relay()
+
+
+async def _let_go(answered: asyncio.Task[ApiResponse]) -> None:
+    """Closes an answer that nobody waits for any more."""
+    with suppress(Exception, asyncio.CancelledError):
+        body = (await answered).body
+        if not isinstance(body, bytes):
+            await close_stream(body)

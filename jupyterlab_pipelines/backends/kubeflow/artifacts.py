@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from email.message import Message
-from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import NotFound, UnsupportedFeature
 from ..base import ArtifactContent
-from .endpoint import Endpoint
+from .endpoint import Endpoint, opened_body
 
 _TOTAL = re.compile(r"bytes (?:\*|\d+-\d+)/(\d+)")
 #: What Kubeflow's UI server calls the places it can read, by the URI's scheme.
@@ -85,36 +84,13 @@ async def _open(
     if status == 416:
         wanted = 0
     return ArtifactContent(
-        body=_cut(opened, response, skipped, wanted),
+        body=opened_body(opened, response, skipped, wanted),
         media_type=response.headers.get("Content-Type", "application/octet-stream"),
         filename=_filename(response.headers.get("Content-Disposition", "")) or name,
         size=size,
         start=begin,
         end=stop,
     )
-
-
-async def _cut(
-    opened: Any, response: Any, skipped: int, wanted: int | None
-) -> AsyncIterator[bytes]:
-    """The body without its first `skipped` bytes, `wanted` at most; closed in any case."""
-    try:
-        if wanted != 0:
-            async for whole in response.aiter_bytes():
-                piece = whole[skipped:]
-                skipped = max(0, skipped - len(whole))
-                if wanted is not None:
-                    piece = piece[:wanted]
-                    wanted -= len(piece)
-                if piece:
-                    yield piece
-                if wanted == 0:
-                    break
-    except BaseException as error:
-        await opened.__aexit__(type(error), error, error.__traceback__)
-        raise
-    else:
-        await opened.__aexit__(None, None, None)
 
 
 def _filename(disposition: str) -> str:

@@ -6,8 +6,8 @@ import asyncio
 import email.utils
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ from ...errors import (
     UpstreamError,
     UpstreamTimeout,
 )
+from ..base import Stream
 from .credentials import BearerToken
 
 Query: TypeAlias = Sequence[tuple[str, str]]
@@ -256,6 +257,44 @@ class Endpoint:
                 return "(not shown)"
         shown = shown[:length]
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def opened_body(
+    opened: AbstractAsyncContextManager[httpx.Response],
+    response: httpx.Response,
+    skipped: int = 0,
+    wanted: int | None = None,
+) -> Stream:
+    """The body of an answer that `open` gave, as it comes; closing it closes the answer.
+
+    Without its first `skipped` bytes, and `wanted` at most. Raises our errors where it breaks.
+    """
+    left = False
+
+    async def leave(error: BaseException | None = None) -> None:
+        nonlocal left
+        if not left:
+            left = True
+            await opened.__aexit__(type(error) if error else None, error, None)
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        to_skip, to_send = skipped, wanted
+        try:
+            async for whole in response.aiter_raw():
+                piece = whole[to_skip:]
+                to_skip = max(0, to_skip - len(whole))
+                if to_send is not None:
+                    piece = piece[:to_send]
+                    to_send -= len(piece)
+                if piece:
+                    yield piece
+                if to_send == 0:
+                    break
+        except Exception as error:
+            await leave(error)  # which raises it as one of ours
+            raise
+
+    return Stream(pieces(), leave)
 
 
 class _AsErrors:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from urllib.parse import unquote
 
 from ...errors import BadInput, NotFound
 from ..base import ApiRequest, ApiResponse
-from .endpoint import Endpoint
+from .endpoint import Endpoint, opened_body
 
 _VERBS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _API = re.compile(r"/apis/(?:v1beta1|v2beta1|v1alpha1)/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
@@ -24,20 +23,10 @@ async def pass_through(endpoint: Endpoint, request: ApiRequest) -> ApiResponse:
     given = {name.lower(): value for name, value in request.headers.items()}
     headers = {name: given[name] for name in _REQUEST_HEADERS if name in given}
     opened = endpoint.open(method, path, request.query, headers, request.body)
-    response = await opened.__aenter__()
-
-    async def body() -> AsyncIterator[bytes]:
-        try:
-            async for piece in response.aiter_raw():
-                yield piece
-        except BaseException as error:
-            # Through the context, which turns it into one of our errors.
-            if not await opened.__aexit__(type(error), error, error.__traceback__):
-                raise
-        else:
-            await opened.__aexit__(None, None, None)
-
-    return ApiResponse(response.status_code, dict(response.headers.items()), body())
+    response = await opened.__aenter__()  # left when the body is closed
+    return ApiResponse(
+        response.status_code, dict(response.headers.items()), opened_body(opened, response)
+    )
 
 
 def checked_path(path: str) -> str:

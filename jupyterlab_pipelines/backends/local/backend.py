@@ -7,7 +7,7 @@ import contextlib
 import tarfile
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ParamSpec, TypeVar
 
@@ -25,7 +25,7 @@ from ...models import (
     TaskDetail,
 )
 from ...pipeline_text import split
-from ..base import ApiRequest, ApiResponse, ArtifactContent, Changes, Health
+from ..base import ApiRequest, ApiResponse, ArtifactContent, Changes, Health, Stream
 from .api import Api, create_run
 from .engine import Engine
 from .plan.ir import Pipeline
@@ -141,7 +141,7 @@ class LocalBackend:
         start = min(max(start, 0), size)
         end = size if end is None else min(max(end, start), size)
         return ArtifactContent(
-            body=_slice(file, start, end),
+            body=Stream(_slice(file, start, end), file.close),
             media_type=media_type,
             filename=name,
             size=size,
@@ -184,7 +184,7 @@ def _opened(path: Path) -> tuple[IO[bytes], int]:
     return packed, packed.tell()
 
 
-async def _slice(file: IO[bytes], start: int, end: int) -> AsyncIterator[bytes]:
+async def _slice(file: IO[bytes], start: int, end: int) -> AsyncGenerator[bytes, None]:
     with contextlib.closing(file):
         file.seek(start)
         left = end - start
