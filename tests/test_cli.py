@@ -105,7 +105,7 @@ def test_an_interrupt_leaves_the_run_going(environment: dict[str, str]) -> None:
     ("content", "arguments", "said"),
     [
         (None, [], "cannot be read"),
-        ("a: [1,", [], "line 1"),
+        ("a: [1,", [], "line 2"),
         ("just text", [], "pipeline"),
         ("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\n", [], "Argo"),
         ("digits", ["-p", "nonsense=1"], "nonsense"),
