@@ -12,6 +12,7 @@ from .backends.base import ApiRequest, ApiResponse, ArtifactContent, Backend, He
 from .errors import BadInput, InvalidCell, NotFound, PipelinesError, UpstreamError
 from .models import (
     ArtifactRef,
+    ConnectionKind,
     LogChunk,
     Output,
     PipelineDescription,
@@ -152,10 +153,26 @@ class Service:
 
     async def plan_step(self, request: StepRequest) -> StepPlan:
         """What a selection of cells would run as; starts nothing."""
-        return await asyncio.to_thread(compiler.plan_step, request)
+        return await asyncio.to_thread(compiler.plan_step, self._reachable(request))
+
+    def _reachable(self, request: StepRequest) -> StepRequest:
+        """The request without what only this machine has, where the step runs elsewhere."""
+        if self.backend.kind is ConnectionKind.LOCAL:
+            return request
+        variables = [one.model_copy(update={"snapshot": None}) for one in request.variables]
+        inputs = request.inputs and [
+            one.model_copy(update={"source": "recompute", "snapshot": None})
+            if one.source == "snapshot"
+            else one
+            for one in request.inputs
+        ]
+        return request.model_copy(
+            update={"variables": variables, "inputs": inputs, "working_directory": ""}
+        )
 
     async def submit_step(self, request: StepRequest) -> Run:
         """Runs a selection of cells. Raises InvalidCell with the plan's problems."""
+        request = self._reachable(request)
         plan = await self.plan_step(request)
         if plan.problems:
             raise InvalidCell(
