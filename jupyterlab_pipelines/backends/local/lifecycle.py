@@ -28,8 +28,9 @@ from .tasks import load_tasks
 
 logger = logging.getLogger(__name__)
 
-#: A supervisor that died this often before it came up is not started again.
-_MOST_STARTS = 4
+#: How often a supervisor may die before it came up: with words in its log, and without any, which
+#: means that it was killed.
+_MOST_STARTS, _MOST_KILLS = 4, 50
 #: Seconds that a finished run's supervisor has to go away before its run is deleted.
 _PATIENCE = 5.0
 
@@ -86,8 +87,9 @@ def supervise(database: Database, layout: Layout, run_id: str) -> bool:
             ).fetchone()
         if row is None:
             return False
-        if row["starts"] > _MOST_STARTS:
-            reason = _last_words(layout.supervisor_log(run_id))
+        words = _last_words(layout.supervisor_log(run_id))
+        if row["starts"] > (_MOST_STARTS if words else _MOST_KILLS):
+            reason = words or "it is killed each time."
             fail(database, run_id, f"The run's supervisor cannot start: {reason}")
             return False
         _spawn(layout, run_id, lock)
@@ -129,8 +131,8 @@ def _last_words(log: Path) -> str:
     try:
         lines = log.read_text(errors="replace").strip().splitlines()
     except OSError:
-        lines = []
-    return lines[-1] if lines else f"see {log}"
+        return ""
+    return lines[-1] if lines else ""
 
 
 def take_over(database: Database, layout: Layout) -> int:

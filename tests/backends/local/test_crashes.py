@@ -125,12 +125,12 @@ def random_kills(
     engine: Engine, submit: Submit, finished: Finished, processes: Any, tmp_path: Path, seed: int
 ) -> None:
     run_id = submit(diamond(tmp_path, seconds=0.4))
-    assert kill_at_random(engine, run_id, processes, random.Random(seed), rounds=8) > 0
+    assert kill_at_random(engine, run_id, processes, random.Random(seed), rounds=5) > 0
     assert finished(run_id).state is State.SUCCEEDED
     assert counts(tmp_path) == dict.fromkeys("abcd", 1)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_random_kills(
     engine: Engine,
     submit: Submit,
@@ -143,8 +143,8 @@ def test_random_kills(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", [*range(60), *[random.randrange(10**6) for _ in range(20)]])
-def test_hundreds_of_random_kills(
+@pytest.mark.parametrize("seed", range(60))
+def test_hundreds_of_kills_with_fixed_seeds(
     engine: Engine,
     submit: Submit,
     finished: Finished,
@@ -152,6 +152,21 @@ def test_hundreds_of_random_kills(
     tmp_path: Path,
     seed: int,
 ) -> None:
+    random_kills(engine, submit, finished, processes, tmp_path, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", range(20))
+def test_hundreds_of_kills_with_seeds_of_the_day(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    processes: Any,
+    tmp_path: Path,
+    number: int,
+) -> None:
+    seed = random.SystemRandom().randrange(10**9)
+    print("seed", seed)  # noqa: T201 - to repeat a failure
     random_kills(engine, submit, finished, processes, tmp_path, seed)
 
 
