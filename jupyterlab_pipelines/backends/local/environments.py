@@ -170,7 +170,7 @@ class _Build:
         venv = ["-m", "venv", "--system-site-packages", "--without-pip"]
         self._call([self.wanted.interpreter, *venv, str(self.folder)], "creating the environment")
         self._show_interpreter()
-        options = []
+        options: list[str] = []
         for url in self.wanted.index_urls:
             options += ["--extra-index-url" if options else "--index-url", url]
         for host in self.wanted.trusted_hosts:
