@@ -88,12 +88,13 @@ def _jupyterlab_pipelines_probe(names, modules, folder, most):
             return {}
         owners = {}
         for one in metadata.distributions():
-            name, tops = one.metadata["Name"], (one.read_text("top_level.txt") or "").split()
-            for path in [] if tops else (one.files or []):
-                tops.append(path.parts[0][:-3] if len(path.parts) == 1 else path.parts[0])
-            for top in tops:
-                if top in modules:
-                    owners.setdefault(top, "%s==%s" % (name, one.version.split("+")[0]))
+            tops = (one.read_text("top_level.txt") or "").split()
+            # As text: to parse every line of every package's record takes seconds.
+            record = "" if tops else "\\n" + (one.read_text("RECORD") or "")
+            for top in modules:
+                if top in tops or "\\n%s/" % top in record or "\\n%s.py," % top in record:
+                    version = one.version.split("+")[0]
+                    owners.setdefault(top, "%s==%s" % (one.metadata["Name"], version))
         for name in set(modules) - set(owners):
             path = getattr(sys.modules.get(name), "__file__", None) or ""
             if path.startswith(os.getcwd() + os.sep):
