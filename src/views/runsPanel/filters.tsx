@@ -50,7 +50,12 @@ export function Filters(props: IFiltersProps): JSX.Element {
         value={query.name ?? ''}
         hint={
           count && !isFiltered(query)
-            ? trans.__('Search %1 runs', count.toLocaleString())
+            ? trans._n(
+                'Search %1 run',
+                'Search %1 runs',
+                count,
+                count.toLocaleString()
+              )
             : trans.__('Search runs by name')
         }
         trans={trans}

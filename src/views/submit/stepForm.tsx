@@ -177,9 +177,7 @@ function codeNote({ draft, trans }: IStepFormOptions): string {
   const chosen = draft.selection.selected.length;
   const cells = trans._n('%1 cell', '%1 cells', chosen, chosen);
   const along = draft.plan?.included.length ?? 0;
-  return along
-    ? trans.__('%1, and what they need of %2 earlier', cells, along)
-    : cells;
+  return along ? trans.__('%1, with parts of %2 earlier', cells, along) : cells;
 }
 
 function Section(props: {
