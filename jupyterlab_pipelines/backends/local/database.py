@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import Conflict, StoreBlocked
+from .processes import waited_lock
 from .schema import MIGRATIONS
 
 #: Seconds a writer waits for another one before it gives up.
@@ -203,9 +204,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             next_step="Upgrade jupyterlab-pipelines in this environment.",
         )
     if version > 0:
-        copy = path.with_name(f"{path.name}.v{version}.bak")
-        if not copy.exists():
-            connection.execute("VACUUM INTO ?", (str(copy),))
+        _back_up(connection, path)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -218,6 +217,25 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _back_up(connection: sqlite3.Connection, path: Path) -> None:
+    """Copies the file beside it, whole or not at all; one process at a time."""
+    try:
+        with waited_lock(path.with_name(f"{path.name}.lock")):
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            copy = path.with_name(f"{path.name}.v{version}.bak")
+            if version == len(MIGRATIONS) or copy.exists():
+                return
+            unfinished = copy.with_suffix(".part")
+            unfinished.unlink(missing_ok=True)
+            connection.execute("VACUUM INTO ?", (str(unfinished),))
+            unfinished.replace(copy)
+    except OSError as error:
+        raise StoreBlocked(
+            f"{path} cannot be copied before its upgrade: {error.strerror}.",
+            next_step="Check the folder's permissions and its disk.",
+        ) from error
 
 
 def on_network(path: Path) -> bool:

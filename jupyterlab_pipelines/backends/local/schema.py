@@ -5,6 +5,11 @@ a row's last change. A `state_history` is a list of `{"state", "update_time"}`, 
 there is one. `round` counts a run's retries by the user from 1; `starts` how often its supervisor
 was started since it last came up; `total` to `failed` the run's leaves. The settings `workers` and
 `min_free_bytes` live in `meta`. `cache.files` lists the paths that a hit needs.
+
+A recurring run fires by `cron`, by `interval_second`, or once where it has neither; `last_index`
+and `last_scheduled_at` say what it fired last. Without a `pipeline_spec` it runs the newest version
+of its pipeline. `error` is why it could not fire: {"code", "message"}; `failures` how often in a
+row that was so, `retry_at` when it is tried again. Its runs are named after `name`.
 """
 
 from __future__ import annotations
@@ -182,5 +187,39 @@ CREATE TABLE cache (
 CREATE INDEX cache_run ON cache (run_id)
 """
 
+_RECURRING_RUNS = """
+CREATE TABLE recurring_runs (
+    recurring_run_id TEXT PRIMARY KEY,
+    display_name TEXT NOT NULL,
+    name TEXT NOT NULL,
+    description TEXT NOT NULL DEFAULT '',
+    experiment_id TEXT NOT NULL,
+    service_account TEXT NOT NULL DEFAULT '',
+    enabled INTEGER NOT NULL,
+    max_concurrency INTEGER NOT NULL,
+    no_catchup INTEGER NOT NULL DEFAULT 0,
+    cron TEXT,
+    interval_second INTEGER,
+    start_time INTEGER,
+    end_time INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    last_index INTEGER NOT NULL DEFAULT 0,
+    last_scheduled_at INTEGER,
+    failures INTEGER NOT NULL DEFAULT 0,
+    retry_at INTEGER,
+    error TEXT,
+    pipeline_id TEXT,
+    pipeline_version_id TEXT,
+    runtime_config TEXT,
+    pipeline_spec TEXT
+);
+
+CREATE INDEX recurring_runs_created ON recurring_runs (created_at, recurring_run_id);
+CREATE INDEX recurring_runs_experiment ON recurring_runs (experiment_id, created_at);
+CREATE INDEX runs_recurring ON runs (recurring_run_id, finished_at)
+    WHERE recurring_run_id IS NOT NULL
+"""
+
 #: Migration i brings version i to version i + 1.
-MIGRATIONS = [_FIRST]
+MIGRATIONS = [_FIRST, _RECURRING_RUNS]

@@ -138,6 +138,7 @@ def test_an_old_store_is_copied_and_migrated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "engine.sqlite"
+    monkeypatch.setattr(database_module, "MIGRATIONS", database_module.MIGRATIONS[:1])
     old = Database(path)
     with old.write() as connection:
         bump(connection)
@@ -151,11 +152,48 @@ def test_an_old_store_is_copied_and_migrated(
     copy = sqlite3.connect(tmp_path / "engine.sqlite.v1.bak")
     assert copy.execute("SELECT value FROM meta WHERE key = 'changed'").fetchone() == (1,)
     copy.close()
-    monkeypatch.undo()
+    monkeypatch.setattr(database_module, "MIGRATIONS", newer[:1])
     refused = Database(path)
     with pytest.raises(Conflict, match="newer version"):
         counter(refused)
     refused.close()
+
+
+def test_many_openers_of_an_old_store_copy_and_migrate_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "engine.sqlite"
+    newest = database_module.MIGRATIONS
+    monkeypatch.setattr(database_module, "MIGRATIONS", newest[:1])
+    old = Database(path)
+    with old.write() as connection:
+        bump(connection)
+    old.close()
+    (tmp_path / "engine.sqlite.v1.part").write_bytes(b"from a process that was killed")
+    monkeypatch.setattr(database_module, "MIGRATIONS", newest)
+    errors: list[Exception] = []
+
+    def open_() -> None:
+        database = Database(path)
+        try:
+            assert counter(database) == 1
+            assert database.read("SELECT * FROM recurring_runs") == []
+        except Exception as error:
+            errors.append(error)
+        finally:
+            database.close()
+
+    threads = [threading.Thread(target=open_) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    copies = sorted(one.name for one in tmp_path.iterdir() if ".v" in one.name)
+    assert copies == ["engine.sqlite.v1.bak"]
+    copy = sqlite3.connect(tmp_path / "engine.sqlite.v1.bak")
+    assert copy.execute("PRAGMA user_version").fetchone() == (1,)
+    copy.close()
 
 
 def test_a_full_disk_is_said_and_harms_nothing(database: Database) -> None:
