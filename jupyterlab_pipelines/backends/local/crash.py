@@ -20,5 +20,7 @@ SHIM_POINTS = (
     "shim-while-running",
     "shim-before-exit",
 )
+#: Those of whoever creates a run.
+RUN_POINTS = ("before-run-commit", "after-run-commit")
 
-__all__ = ["POINTS", "SHIM_POINTS", "crash_point"]
+__all__ = ["POINTS", "RUN_POINTS", "SHIM_POINTS", "crash_point"]

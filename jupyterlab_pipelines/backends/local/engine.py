@@ -15,9 +15,7 @@ from ..base import Changes
 from . import artifacts, lifecycle, logs, runs
 from .database import Database, to_json
 from .layout import Layout
-from .plan.ir import Pipeline
-from .plan.parameters import check_parameters
-from .plan.preflight import preflight
+from .plan.submission import accept
 from .views import Views
 
 
@@ -56,16 +54,17 @@ class Engine:
         scheduled_at: datetime | None = None,
         interpreter: str | None = None,
         caching: bool | None = None,
+        run_id: str | None = None,
+        claim: lifecycle.Claim | None = None,
     ) -> str:
         """Checks the pipeline and its parameters, then starts the run; its id.
 
-        Raises InvalidPipeline, InvalidParameter, UnsupportedFeature (its problems name the tasks)
-        or BadInput, and then leaves nothing behind.
+        `claim` writes in the transaction that creates the run. Raises InvalidPipeline,
+        InvalidParameter, UnsupportedFeature (its problems name the tasks) or BadInput, and what
+        `claim` raises, and then leaves nothing behind.
         """
-        pipeline = Pipeline.parse(pipeline_spec, platform_spec)
         config = runtime_config or {}
-        parameters = check_parameters(pipeline, config.get("parameters") or {})
-        _refuse_unsupported(pipeline, parameters)
+        pipeline, parameters = accept(pipeline_spec, platform_spec, config.get("parameters") or {})
         row = lifecycle.row_of(
             pipeline,
             parameters,
@@ -83,7 +82,7 @@ class Engine:
             pipeline_spec=to_json(pipeline_spec),
             platform_spec=to_json(platform_spec),
         )
-        return lifecycle.insert(self.database, self.layout, row)
+        return lifecycle.insert(self.database, self.layout, row, run_id=run_id, claim=claim)
 
     def terminate(self, run_id: str) -> None:
         """Stops an active run within 10 s. Raises Conflict where it is over."""
@@ -210,16 +209,6 @@ class Engine:
     def close(self) -> None:
         """Closes the store's connections; runs go on."""
         self.database.close()
-
-
-def _refuse_unsupported(pipeline: Pipeline, parameters: dict[str, Any]) -> None:
-    problems = preflight(pipeline, parameters)
-    if problems:
-        text = " ".join(problem.message for problem in problems[:5])
-        more = f" ({len(problems) - 5} more.)" if len(problems) > 5 else ""
-        raise UnsupportedFeature(
-            f"The embedded engine cannot run this pipeline. {text}{more}", problems=problems
-        )
 
 
 def _known_interpreter(path: str) -> str:

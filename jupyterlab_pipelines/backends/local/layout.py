@@ -30,6 +30,11 @@ class Layout:
         return self.root / "reserve"
 
     @property
+    def scheduler_lock(self) -> Path:
+        """Held by the one process that fires the recurring runs."""
+        return self.root / "scheduler.lock"
+
+    @property
     def runs(self) -> Path:
         return self.root / "runs"
 

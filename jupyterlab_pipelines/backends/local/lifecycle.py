@@ -6,19 +6,21 @@ import contextlib
 import logging
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...errors import Conflict, NotFound, StoreBlocked
 from ...models import State
 from . import processes, runs
+from .crash import crash_point
 from .database import Database, bump, now, to_json, to_micros
 from .layout import Layout
 from .plan.ir import Pipeline
@@ -28,6 +30,9 @@ from .tasks import load_tasks
 
 logger = logging.getLogger(__name__)
 
+#: Writes in the transaction that creates a run; what it raises undoes it.
+Claim: TypeAlias = Callable[[sqlite3.Connection], None]
+
 #: How often a supervisor may die before it came up: with words in its log, and without any, which
 #: means that it was killed.
 _MOST_STARTS, _MOST_KILLS = 4, 50
@@ -35,9 +40,20 @@ _MOST_STARTS, _MOST_KILLS = 4, 50
 _PATIENCE = 5.0
 
 
-def insert(database: Database, layout: Layout, row: Mapping[str, Any]) -> str:
-    """Writes a new run and starts it; where that fails, nothing of it stays. Returns its id."""
-    run_id = str(uuid.uuid4())
+def insert(
+    database: Database,
+    layout: Layout,
+    row: Mapping[str, Any],
+    *,
+    run_id: str | None = None,
+    claim: Claim | None = None,
+) -> str:
+    """Writes a new run and starts it; where that fails, nothing of it stays. Returns its id.
+
+    What `claim` writes is committed with the run or not at all. From then on the run stays, even
+    where it cannot be started yet: `take_over` tries again.
+    """
+    run_id = run_id or str(uuid.uuid4())
     created = to_micros(now())
     columns = {
         **row,
@@ -52,8 +68,14 @@ def insert(database: Database, layout: Layout, row: Mapping[str, Any]) -> str:
         folder.mkdir(parents=True, mode=0o700)
         with _handed_lock(layout, run_id) as lock:
             assert lock is not None
-            _insert_row(database, columns)
-            _spawn(layout, run_id, lock)
+            _insert_row(database, columns, claim)
+            crash_point("after-run-commit")
+            try:
+                _spawn(layout, run_id, lock)
+            except OSError:
+                if claim is None:
+                    raise
+                logger.warning("Run %s is started later.", run_id, exc_info=True)
     except BaseException as error:
         with contextlib.suppress(StoreBlocked), database.write() as connection:
             connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
@@ -64,14 +86,17 @@ def insert(database: Database, layout: Layout, row: Mapping[str, Any]) -> str:
     return run_id
 
 
-def _insert_row(database: Database, columns: Mapping[str, Any]) -> None:
+def _insert_row(database: Database, columns: Mapping[str, Any], claim: Claim | None) -> None:
     names = [*columns, "changed"]
     with database.write(durable=True) as connection:
+        if claim is not None:
+            claim(connection)
         connection.execute(
             f"INSERT INTO runs ({', '.join(names)}) "  # noqa: S608 - our own column names
             f"VALUES ({', '.join('?' * len(names))})",
             [*columns.values(), bump(connection)],
         )
+        crash_point("before-run-commit")
 
 
 def supervise(database: Database, layout: Layout, run_id: str) -> bool:
