@@ -81,19 +81,17 @@ function tip(run: Run, trans: TranslationBundle): string {
   return lines.join('\n');
 }
 
+/** How far a moving run is, or how much of a finished one failed. */
 function Steps(props: {
   run: Run;
   trans: TranslationBundle;
 }): JSX.Element | null {
-  const { progress, state } = props.run;
-  if (!progress?.total || state === 'SUCCEEDED') {
-    return null;
-  }
-  return (
-    <span className="jp-PipelinesRun-steps">
-      {props.trans.__('%1/%2 steps', progress.done, progress.total)}
-    </span>
-  );
+  const { run, trans } = props;
+  const { total = 0, done = 0, failed = 0 } = run.progress ?? {};
+  const text = isFinal(run.state)
+    ? failed > 0 && trans.__('%1 of %2 steps failed', failed, total)
+    : total > 0 && trans.__('%1/%2 steps', done, total);
+  return text ? <span className="jp-PipelinesRun-steps">{text}</span> : null;
 }
 
 /** Thin, at the row's foot, while the run moves. */

@@ -65,6 +65,17 @@ describe('the runs panel', () => {
     );
   });
 
+  it('says how much of a finished run failed', async () => {
+    const progress = { total: 3, running: 0, done: 3, failed: 1 };
+    await show([
+      makeRun('a', { state: 'FAILED', progress }),
+      makeRun('b', { state: 'CANCELED' })
+    ]);
+    const [failed, canceled] = screen.getAllByRole('row');
+    expect(failed.textContent).toContain('1 of 3 steps failed');
+    expect(canceled.textContent).not.toContain('steps');
+  });
+
   it('moves with what the server pushes', async () => {
     const { server } = await show([
       makeRun('a', { state: 'RUNNING', finished_at: null })
