@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..backends.base import Backend, Health
-from ..errors import BadInput, Conflict, NotFound, PipelinesError, UnsupportedFeature
+from ..errors import (
+    BadInput,
+    Conflict,
+    NotFound,
+    PipelinesError,
+    StoreBlocked,
+    UnsupportedFeature,
+)
 from ..models import Connection, ConnectionKind, ConnectionState, NewConnection, Problem
 from ..service import Service
 from ..watch import Watcher
@@ -20,6 +28,8 @@ from .store import Store
 
 if TYPE_CHECKING:
     from ..backends.local.backend import LocalBackend
+
+logger = logging.getLogger(__name__)
 
 LOCAL = "local"
 #: Names that are routes beside the connections.
@@ -58,8 +68,15 @@ class Connections:
     # --- the list ------------------------------------------------------------------------------
 
     async def list(self) -> list[Connection]:
-        """Every connection with its state; those that do not answer say why."""
-        settings = self._settings()
+        """Every connection with its state; those that do not answer say why.
+
+        A store that cannot be read hides what it holds, but never `local`.
+        """
+        try:
+            settings = self._settings()
+        except StoreBlocked as error:
+            logger.warning("%s %s", error.message, error.next_step)
+            settings = _found()
         health = await asyncio.gather(self._health(LOCAL), *map(self._health, settings))
         connections = [_shown(LOCAL, None, health[0])]
         connections += [
@@ -161,8 +178,7 @@ class Connections:
 
     async def _keep_looking(self) -> None:
         while True:
-            with contextlib.suppress(PipelinesError):  # the store is damaged: the list says it
-                await self._look()
+            await self._look()
             await asyncio.sleep(LOOK_INTERVAL)
 
     async def _look(self) -> None:
@@ -177,11 +193,7 @@ class Connections:
     # --- building ------------------------------------------------------------------------------
 
     def _settings(self) -> dict[str, NewConnection]:
-        found = found_connection()
-        known: Sequence[NewConnection] = self._store.load()
-        return {one.name: one for one in ([found] if found else [])} | {
-            one.name: one for one in known
-        }
+        return _found() | {one.name: one for one in self._store.load()}
 
     async def _health(self, name: str) -> Health:
         try:
@@ -212,6 +224,11 @@ class Connections:
                 next_step="Add a Kubeflow connection.",
             ) from error
         return LocalBackend(self.home / "local")
+
+
+def _found() -> dict[str, NewConnection]:
+    found = found_connection()
+    return {found.name: found} if found else {}
 
 
 def _kubeflow(settings: NewConnection) -> Backend:

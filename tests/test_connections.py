@@ -1,0 +1,379 @@
+"""Connections: the store and its secrets, what is found, and the official client for each."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jupyterlab_pipelines import client
+from jupyterlab_pipelines.connections import Connections, default_home
+from jupyterlab_pipelines.connections import client as client_module
+from jupyterlab_pipelines.connections.discovery import clean_host
+from jupyterlab_pipelines.connections.places import connections_file
+from jupyterlab_pipelines.connections.store import Store
+from jupyterlab_pipelines.errors import (
+    BadInput,
+    Conflict,
+    NotFound,
+    StoreBlocked,
+    UnsupportedFeature,
+)
+from jupyterlab_pipelines.models import (
+    Connection,
+    ConnectionKind,
+    ConnectionState,
+    NewConnection,
+    RunQuery,
+)
+from tests.async_tests import in_loop
+from tests.backends.local.conftest import kill
+
+CANARY = "canary-1f0b"
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A user with nothing yet, and no Jupyter server."""
+    for name in ("CONFIG", "DATA", "RUNTIME"):
+        monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(tmp_path / name.lower()))
+    monkeypatch.delenv("JUPYTERLAB_PIPELINES_HOME", raising=False)
+    for name in ("KF_PIPELINES_ENDPOINT", "KF_PIPELINES_SA_TOKEN_PATH", "JPY_PARENT_PID"):
+        monkeypatch.delenv(name, raising=False)
+    yield tmp_path
+    kill(tmp_path)
+
+
+def new(name: str = "team", **fields: Any) -> NewConnection:
+    return NewConnection.model_validate({"name": name, "host": "http://127.0.0.1:9", **fields})
+
+
+# --- the list -----------------------------------------------------------------------------------
+
+
+@in_loop
+async def test_local_is_there_with_nothing_configured(places: Path) -> None:
+    connections = Connections()
+    assert await connections.list() == [
+        Connection(name="local", kind=ConnectionKind.LOCAL, state=ConnectionState.READY)
+    ]
+    assert connections.home == places / "data" / "jupyterlab_pipelines" == default_home()
+    assert connections.service("local") is connections.service("local")
+    await connections.close()
+
+
+@in_loop
+async def test_local_says_why_it_cannot_be_used(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (places / "file").write_text("")
+    connections = Connections(places / "file" / "home")
+    (local,) = await connections.list()
+    assert local.state is ConnectionState.UNREACHABLE
+    assert str(places / "file") in local.message
+    await connections.close()
+
+    # As on Windows, where there is no fcntl.
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "fcntl" else find_spec(name)
+    )
+    connections = Connections()
+    (local,) = await connections.list()
+    assert local.state is ConnectionState.UNSUPPORTED
+    assert "Linux or macOS" in local.message
+    with pytest.raises(UnsupportedFeature):
+        connections.local_backend()
+    await connections.close()
+
+
+@in_loop
+async def test_the_environments_endpoint_is_found(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "http://127.0.0.1:9/pipeline/")
+    monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(places / "missing"))
+    connections = Connections()
+    found = (await connections.list())[1]
+    assert (found.name, found.host, found.removable) == (
+        "kubeflow", "http://127.0.0.1:9/pipeline", False,
+    )  # fmt: skip
+    assert found.state is ConnectionState.SIGN_IN
+    assert str(places / "missing") in found.message
+    (places / "missing").write_text("a-token")
+    found = (await connections.list())[1]
+    assert found.state is ConnectionState.UNREACHABLE
+    with pytest.raises(Conflict):
+        await connections.remove("kubeflow")
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "user:secret@host")
+    assert len(await connections.list()) == 1
+    await connections.close()
+
+
+@in_loop
+async def test_one_that_does_not_answer_does_not_hold_up_the_others() -> None:
+    connections = Connections()
+    for index in range(5):
+        await connections.add(new(f"c{index}"))
+    started = time.perf_counter()
+    states = [one.state for one in await connections.list()]
+    assert time.perf_counter() - started < 3
+    assert states == [ConnectionState.READY, *[ConnectionState.UNREACHABLE] * 5]
+    await connections.close()
+
+
+@in_loop
+async def test_listeners_hear_of_every_change() -> None:
+    connections = Connections()
+    heard: list[list[str]] = []
+    done = asyncio.Event()
+
+    def listener(listed: list[Connection]) -> None:
+        heard.append([one.name for one in listed])
+        done.set()
+
+    connections.subscribe(listener)
+    await asyncio.wait_for(done.wait(), 10)
+    await connections.add(new())
+    await connections.remove("team")
+    assert heard == [["local"], ["local", "team"], ["local"]]
+    connections.unsubscribe(listener)
+    await connections.add(new())
+    assert len(heard) == 3
+    await connections.close()
+
+
+# --- the store ----------------------------------------------------------------------------------
+
+
+@in_loop
+async def test_a_token_is_kept_for_the_user_only_and_never_shown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connections = Connections()
+    added = await connections.add(new(token=f" {CANARY}\n"))
+    listed = await connections.list()
+    await connections.close()
+    file = connections_file()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert json.loads(file.read_text())["connections"][0]["token"] == CANARY
+    shown = f"{added} {listed} {added.model_dump()} {connections.settings('team')!r} {caplog.text}"
+    assert CANARY not in shown
+
+
+def test_a_file_that_others_may_read_is_closed_to_them() -> None:
+    store = Store(connections_file())
+    store.add(new(token=CANARY))
+    store.path.chmod(0o644)
+    assert Store(store.path).load()[0].name == "team"
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+
+
+def test_processes_see_each_others_changes() -> None:
+    first, second = Store(connections_file()), Store(connections_file())
+    first.add(new("a"))
+    assert [one.name for one in second.load()] == ["a"]
+    second.add(new("b"))
+    assert [one.name for one in first.load()] == ["a", "b"]
+    first.remove("a")
+    assert [one.name for one in second.load()] == ["b"]
+
+
+def test_no_change_is_lost_when_many_write_at_once() -> None:
+    def add(part: int) -> None:
+        store = Store(connections_file())
+        for index in range(10):
+            store.add(new(f"c{part}-{index}"))
+
+    threads = [threading.Thread(target=add, args=(part,)) for part in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Store(connections_file()).load()) == 60
+    assert not list(connections_file().parent.glob(".connections-*"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", '{"connections": 3}', f'{{"connections": [{{"token": "{CANARY}"}}]}}', CANARY],
+)
+@in_loop
+async def test_a_damaged_file_is_told_and_local_goes_on(content: str) -> None:
+    connections_file().parent.mkdir(parents=True)
+    connections_file().write_text(content)
+    with pytest.raises(StoreBlocked, match="damaged") as caught:
+        Store(connections_file()).load()
+    assert CANARY not in str(caught.value)
+    assert caught.value.__cause__ is None
+    connections = Connections()
+    assert [one.name for one in await connections.list()] == ["local"]
+    assert (await connections.service("local").list_runs(RunQuery())).runs == []
+    with pytest.raises(StoreBlocked):
+        await connections.add(new())
+    assert connections_file().read_text() == content
+    await connections.close()
+
+
+@in_loop
+async def test_names_are_unique_and_routes_are_reserved() -> None:
+    connections = Connections()
+    await connections.add(new())
+    with pytest.raises(Conflict):
+        await connections.add(new())
+    for name in ("local", "kubeflow", "connections", "events", "cells", "apis"):
+        with pytest.raises(BadInput):
+            await connections.add(new(name))
+    with pytest.raises(NotFound):
+        await connections.remove("other")
+    with pytest.raises(NotFound):
+        connections.service("other")
+    with pytest.raises(BadInput):
+        await connections.add(new("two", token="x", token_env="Y"))
+    with pytest.raises(BadInput):
+        await connections.add(new("three", token="line\nbreak in it"))
+    await connections.close()
+
+
+@in_loop
+async def test_a_connection_that_was_changed_elsewhere_is_opened_again() -> None:
+    connections = Connections()
+    await connections.add(new())
+    service = connections.service("team")
+    assert connections.service("team") is service
+    store = Store(connections_file())
+    store.remove("team")
+    store.add(new(host="http://127.0.0.1:10"))
+    assert connections.service("team") is not service
+    await connections.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("https://kubeflow.example.com", "https://kubeflow.example.com"),
+        (" http://host:8888/ ", "http://host:8888"),
+        ("https://host/pipeline/", "https://host/pipeline"),
+        ("http://10.0.0.1:31380", "http://10.0.0.1:31380"),
+        ("http://[::1]:8888", "http://[::1]:8888"),
+    ],
+)
+def test_a_host_is_an_address(text: str, host: str) -> None:
+    assert clean_host(text) == host
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "host",
+        "ftp://host",
+        "file:///etc/passwd",
+        f"https://user:{CANARY}@host",
+        "https://user@host",
+        "https://host?x=1",
+        "https://host#x",
+        "https://",
+        "https://ho st",
+        "https://host\r\nX: y",
+        "https://host/../x",
+        "https://host/%2e%2e",
+        "https://host\\@evil",
+        "http://2130706433",
+        "http://[::1",
+        "http://host:port",
+        "javascript:alert(1)",
+    ],
+)
+def test_nothing_else_is_a_host(text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        clean_host(text)
+    assert CANARY not in f"{caught.value.message}{caught.value.problems}"
+
+
+# --- the official client ------------------------------------------------------------------------
+
+
+def test_without_a_server_the_client_has_one_of_its_own() -> None:
+    kfp_client = client("local")
+    made = kfp_client.create_experiment("mine")
+    assert kfp_client.get_experiment(experiment_id=made.experiment_id).display_name == "mine"
+    assert client("local").get_experiment(experiment_name="mine").display_name == "mine"
+
+
+def test_an_unknown_connection_is_told() -> None:
+    with pytest.raises(NotFound):
+        client("elsewhere")
+
+
+@pytest.fixture(params=["token", "no token", "no token, allow_origin=*, prefix"])
+def server(request: pytest.FixtureRequest, places: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A real Jupyter server of this user."""
+    flags = ["--port=0", "--port-retries=0", "--allow-root", "--no-browser"]
+    if request.param == "token":
+        flags.append("--IdentityProvider.token=a-token")
+    else:
+        flags += ["--ServerApp.token=", "--ServerApp.password="]
+    if "prefix" in request.param:
+        flags += ["--ServerApp.allow_origin=*", "--ServerApp.base_url=/notebook/ns/nb"]
+    command = [sys.executable, "-m", "jupyter_server", *flags]
+    process = subprocess.Popen(
+        [*command, "--ServerApp.jpserver_extensions", "jupyterlab_pipelines=True"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=places,
+        env=os.environ | {"JUPYTER_CONFIG_PATH": ""},
+    )
+    try:
+        _wait_for_server(places / "runtime", process)
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def _wait_for_server(runtime: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server ended"
+        for file in runtime.glob("jpserver-*.json"):
+            try:
+                url = json.loads(file.read_bytes())["url"]
+                httpx.get(f"{url}api", timeout=2)
+            except (ValueError, KeyError, httpx.HTTPError):
+                continue
+            return
+        time.sleep(0.1)
+    raise AssertionError("the server did not come up")
+
+
+def test_the_client_finds_the_running_server(server: subprocess.Popen[bytes]) -> None:
+    kfp_client = client("local")
+    host = kfp_client._existing_config.host
+    assert host.endswith("/pipelines/local")
+    made = kfp_client.create_experiment("through the server")
+    assert kfp_client.get_experiment(experiment_id=made.experiment_id) is not None
+    assert client_module._loopback.cache_info().currsize == 0 or host not in (
+        client_module._loopback(default_home()).url
+    )
+
+
+def test_a_server_of_another_home_is_left_alone(
+    server: subprocess.Popen[bytes], places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERLAB_PIPELINES_HOME", str(places / "another"))
+    host = client("local")._existing_config.host
+    assert not host.endswith("/pipelines/local")
