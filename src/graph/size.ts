@@ -11,7 +11,7 @@ const CHARACTER = 6.9;
 const SMALL_CHARACTER = 6.2;
 
 /** Holds a state and a duration below the name. */
-const MIN_STEP = 164;
+const MIN_STEP = 176;
 
 export interface ISize {
   width: number;
@@ -28,7 +28,7 @@ export function stepSize(label: string): ISize {
 /** Of a collapsed group; an expanded one is as large as what it holds. */
 export function groupSize(label: string): ISize {
   return {
-    width: clamp(78 + label.length * CHARACTER, 176, 260),
+    width: clamp(78 + label.length * CHARACTER, MIN_STEP, 260),
     height: STEP_HEIGHT
   };
 }

@@ -1,10 +1,18 @@
 /** Where an arrow key leads from a node: along the edges, or to the neighbour in its row. */
-import type { IBox, ILayout } from './model';
+import type { IBox, IDrawing, ILayout } from './model';
 
 export type Direction = 'up' | 'down' | 'left' | 'right';
 
 export class Walk {
-  constructor(private readonly layout: ILayout) {
+  constructor(
+    drawing: IDrawing,
+    private readonly layout: ILayout
+  ) {
+    for (const node of drawing.nodes) {
+      if (node.parent !== null) {
+        add(this.children, node.parent, node.id);
+      }
+    }
     for (const edge of layout.edges) {
       add(this.next, edge.source, edge.target);
       add(this.previous, edge.target, edge.source);
@@ -23,11 +31,15 @@ export class Walk {
     return best;
   }
 
-  /** Null where there is nothing in that direction. */
+  /** Null where there is nothing in that direction; down from an open group leads into it. */
   step(from: string, direction: Direction): string | null {
     const box = this.layout.boxes[from];
     if (!box) {
       return this.first();
+    }
+    const inside = this.children.get(from);
+    if (direction === 'down' && inside) {
+      return least(inside, id => this.layout.boxes[id].y);
     }
     if (direction === 'up' || direction === 'down') {
       const links = direction === 'down' ? this.next : this.previous;
@@ -58,6 +70,7 @@ export class Walk {
     });
   }
 
+  private readonly children = new Map<string, string[]>();
   private readonly next = new Map<string, string[]>();
   private readonly previous = new Map<string, string[]>();
 }

@@ -41,7 +41,8 @@ export interface IOverviewProps {
   layout: ILayout;
   /** Ids of expanded groups: drawn as outlines below the rest. */
   containers: ReadonlySet<string>;
-  stateOf: (id: string) => State;
+  /** State of every node; the same map as long as nothing changed. */
+  states: ReadonlyMap<string, State>;
   selected: string | null;
 }
 
@@ -49,8 +50,8 @@ export interface IOverviewProps {
 const MAX_LINES = 20_000;
 
 /** All nodes as one path a state, all edges as one path: ten elements for ten thousand nodes. */
-export function Overview(props: IOverviewProps): JSX.Element {
-  const { layout, containers, stateOf, selected } = props;
+export const Overview = React.memo((props: IOverviewProps): JSX.Element => {
+  const { layout, containers, states, selected } = props;
   const lines = React.useMemo(
     () => layout.edges.slice(0, MAX_LINES).map(edgeLine).join(''),
     [layout]
@@ -59,29 +60,21 @@ export function Overview(props: IOverviewProps): JSX.Element {
     () => [...containers].map(id => rectangle(layout.boxes[id])).join(''),
     [layout, containers]
   );
-  const parts = new Map<State, string[]>();
-  for (const [id, box] of Object.entries(layout.boxes)) {
-    if (!containers.has(id)) {
-      const state = stateOf(id);
-      const list = parts.get(state);
-      if (list) {
-        list.push(rectangle(box));
-      } else {
-        parts.set(state, [rectangle(box)]);
-      }
-    }
-  }
+  const blocks = React.useMemo(
+    () => blocksByState(layout, containers, states),
+    [layout, containers, states]
+  );
   const chosen = selected === null ? undefined : layout.boxes[selected];
   return (
     <g className="jp-PipelinesGraph-overview">
       <path className="jp-PipelinesGraph-outlines" d={outlines} />
       <path className="jp-PipelinesGraph-lines" d={lines} />
-      {STATES.filter(state => parts.has(state)).map(state => (
+      {STATES.filter(state => blocks.has(state)).map(state => (
         <path
           key={state}
           className="jp-PipelinesGraph-blocks"
           data-pipelines-state={state}
-          d={parts.get(state)!.join('')}
+          d={blocks.get(state)}
         />
       ))}
       {chosen && (
@@ -89,6 +82,21 @@ export function Overview(props: IOverviewProps): JSX.Element {
       )}
     </g>
   );
+});
+
+function blocksByState(
+  layout: ILayout,
+  containers: ReadonlySet<string>,
+  states: ReadonlyMap<string, State>
+): Map<State, string> {
+  const parts = new Map<State, string>();
+  for (const [id, box] of Object.entries(layout.boxes)) {
+    if (!containers.has(id)) {
+      const state = states.get(id) ?? 'PENDING';
+      parts.set(state, (parts.get(state) ?? '') + rectangle(box));
+    }
+  }
+  return parts;
 }
 
 function rectangle(box: IBox | undefined): string {

@@ -2,7 +2,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { UUID } from '@lumino/coreutils';
 import React from 'react';
-import type { State } from '../../api/types';
+import type { ArtifactStatus, State, TaskStatus } from '../../api/types';
 import { affordable, TileIndex, type IVisible } from '../../graph/cull';
 import { Walk } from '../../graph/walk';
 import { stateIcons } from '../../icons';
@@ -41,7 +41,10 @@ export function GraphView({ model, picture, trans }: IGraphProps): JSX.Element {
     () => new TileIndex(picture.layout),
     [picture.layout]
   );
-  const walk = React.useMemo(() => new Walk(picture.layout), [picture.layout]);
+  const walk = React.useMemo(
+    () => new Walk(picture.drawing, picture.layout),
+    [picture]
+  );
   usePlacement(model, picture, viewport, walk);
 
   const onClick = (event: React.MouseEvent) => {
@@ -175,26 +178,23 @@ function Content(props: IContentProps): JSX.Element {
     () => index.visible(tiles),
     [index, tiles]
   );
-  const producers = React.useMemo(() => {
-    const artifacts = model.scopes?.topology.artifacts ?? [];
-    return new Map(artifacts.map(one => [one.id, one.producer]));
-  }, [model.scopes]);
   const containers = React.useMemo(() => {
     const expanded = picture.drawing.nodes.filter(node => node.expanded);
     return new Set(expanded.map(node => node.id));
   }, [picture]);
-  const stateOf = (id: string): State => {
-    const producer = producers.get(id);
-    const task = run.tasks[producer ?? id];
-    return task?.state ?? (run.artifacts[id] ? 'SUCCEEDED' : 'PENDING');
-  };
+  const { tasks, artifacts } = run;
+  const states = React.useMemo(
+    () => statesOf(model, tasks, artifacts),
+    [model, tasks, artifacts]
+  );
+  const stateOf = (id: string) => states.get(id) ?? 'PENDING';
   const detail = affordable(text, visible.nodes.length + visible.edges.length);
   if (detail === 'overview') {
     return (
       <Overview
         layout={picture.layout}
         containers={containers}
-        stateOf={stateOf}
+        states={states}
         selected={selected}
       />
     );
@@ -235,6 +235,23 @@ function Content(props: IContentProps): JSX.Element {
       {shapes.filter((one, i) => !isContainer(one, i))}
     </>
   );
+}
+
+/** The state of every task, and of every artifact: its producer's. */
+function statesOf(
+  model: ViewerModel,
+  tasks: Readonly<Record<string, TaskStatus>>,
+  artifacts: Readonly<Record<string, ArtifactStatus>>
+): Map<string, State> {
+  const states = new Map<string, State>();
+  for (const [id, status] of Object.entries(tasks)) {
+    states.set(id, status.state);
+  }
+  for (const { id, producer } of model.scopes?.topology.artifacts ?? []) {
+    const made = artifacts[id] ? 'SUCCEEDED' : 'PENDING';
+    states.set(id, (producer && states.get(producer)) || made);
+  }
+  return states;
 }
 
 function leavesDone(model: ViewerModel, group: string): number {

@@ -31,7 +31,7 @@ export function kindLabel(node: IDrawNode, trans: TranslationBundle): string {
     case 'CONDITION':
       return trans.__('Condition');
     case 'CONDITION_BRANCH':
-      return trans.__('Branch');
+      return trans.__('Branches');
     case 'LOOP':
       return trans.__('Loop');
     case 'LOOP_ITERATION':

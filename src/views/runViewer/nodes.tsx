@@ -29,7 +29,7 @@ export interface INodeProps {
 }
 
 /** Mean width of a character of a caption's 11 px text. */
-const CAPTION_CHARACTER = 5.9;
+const CAPTION_CHARACTER = 5.7;
 
 /** Drawn again only when something of its own changed. */
 export const GraphNode = React.memo((props: INodeProps): JSX.Element => {

@@ -31,6 +31,7 @@ export function RunPanel(props: {
     <>
       {run.error && (
         <Message kind="error" message={run.error}>
+          {' '}
           <JumpToFailed model={model} trans={trans} />
         </Message>
       )}

@@ -36,6 +36,7 @@ export function Viewer({ model, trans }: IViewerProps): JSX.Element {
               message={error?.message ?? trans.__('This run was deleted.')}
               nextStep={error?.nextStep}
             >
+              {' '}
               <button
                 type="button"
                 className="jp-Pipelines-link"
