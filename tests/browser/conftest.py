@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser import chromium
+from tests.browser.api import Api
 from tests.browser.lab import Lab
 from tests.packaging import oldest
 
@@ -19,16 +21,32 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "test-results"
 LOAD_MS = 90_000
 ACTION_MS = 30_000
+EXPECT_MS = 15_000
 
 # Messages of JupyterLab itself that say nothing about us. Keep each narrow and say why.
 KNOWN_ERRORS: tuple[re.Pattern[str], ...] = ()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "labs(*kinds): the labs this browser test is for; without it, all of them"
+    )
+    expect.set_options(timeout=EXPECT_MS)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the browser tests, and collect those only that are for the lab asked for."""
+    kind = config.getoption("--lab")
+    others = []
     for item in items:
-        if here in item.path.parents:
+        if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            labs = item.get_closest_marker("labs")
+            if labs is not None and kind not in labs.args:
+                others.append(item)
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -73,6 +91,24 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+def api(lab: Lab) -> Iterator[Api]:
+    """The lab's HTTP API."""
+    with Api(lab) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def compiled(lab: Lab) -> Path:
+    """The folder with the tests' own pipelines, in the lab's root: `NAME.yaml` each."""
+    folder = lab.root / "tests"
+    folder.mkdir()
+    # A process of its own: the compiler's settings are global, its warnings not ours.
+    script = Path(__file__).with_name("pipelines.py")
+    subprocess.run([sys.executable, str(script), str(folder)], check=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
