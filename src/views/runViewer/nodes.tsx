@@ -114,14 +114,7 @@ function StepShape(props: INodeProps & { state: State }): JSX.Element {
         />
       )}
       {detail !== 'shapes' && (
-        <use
-          className="jp-PipelinesGraph-icon"
-          href={`#${icons}-${state}`}
-          x={14}
-          y={height / 2 - 9}
-          width={18}
-          height={18}
-        />
+        <StateMark icons={icons} state={state} x={23} y={height / 2} />
       )}
       {text && (
         <text
@@ -238,14 +231,7 @@ function ContainerShape(props: INodeProps & { state: State }): JSX.Element {
         rx={8}
       />
       {detail !== 'shapes' && (
-        <use
-          className="jp-PipelinesGraph-icon"
-          href={`#${icons}-${state}`}
-          x={10}
-          y={4}
-          width={16}
-          height={16}
-        />
+        <StateMark icons={icons} state={state} x={18} y={12} />
       )}
       {text && (
         <>
@@ -261,6 +247,30 @@ function ContainerShape(props: INodeProps & { state: State }): JSX.Element {
         </>
       )}
     </>
+  );
+}
+
+/** The state's icon with its middle at a point, about which it turns while running. */
+function StateMark(props: {
+  icons: string;
+  state: State;
+  x: number;
+  y: number;
+}): JSX.Element {
+  return (
+    <g
+      className="jp-PipelinesGraph-mark"
+      transform={`translate(${props.x} ${props.y})`}
+    >
+      <use
+        className="jp-PipelinesGraph-icon"
+        href={`#${props.icons}-${props.state}`}
+        x={-9}
+        y={-9}
+        width={18}
+        height={18}
+      />
+    </g>
   );
 }
 
