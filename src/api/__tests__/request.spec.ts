@@ -1,6 +1,7 @@
 import { ServerConnection } from '@jupyterlab/services';
 import { PipelinesClient } from '../client';
-import { request, RequestError, routeUrl } from '../request';
+import type { RequestError } from '../request';
+import { request, routeUrl } from '../request';
 
 function settings(answer: () => Promise<Response> | Response) {
   const asked: Request[] = [];

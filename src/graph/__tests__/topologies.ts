@@ -44,7 +44,8 @@ export function edge(
   target: string,
   kind: Edge['kind'] = 'dependency'
 ): Edge {
-  return { source, target, kind, label: kind === 'input' ? 'data' : '' };
+  const label = kind === 'input' ? 'data' : '';
+  return { source, target, kind, label };
 }
 
 export function topology(
