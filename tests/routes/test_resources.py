@@ -63,17 +63,16 @@ async def test_a_run_is_followed_from_submit_to_delete(
     await subscribe(topic="log", connection="local", run_id=run_id, task_id="divide")
 
     graph = RunGraph.model_validate(first)
-    events: list[Event] = []
+    seq = 0
     listed: list[State] = []
     log_size = 0
     deadline = time.monotonic() + 60
-    while graph.run.state is not State.FAILED or listed[-1:] != [State.FAILED]:
-        assert time.monotonic() < deadline, events
-        message = await asyncio.wait_for(_next(socket), 30)
-        event = Event.model_validate_json(message)
-        assert event.seq == len(events) + 1
+    while graph.run.state is not State.FAILED or listed[-1:] != [State.FAILED] or not log_size:
+        assert time.monotonic() < deadline, (graph, listed, log_size)
+        event = Event.model_validate_json(await asyncio.wait_for(_next(socket), 30))
+        seq += 1
+        assert event.seq == seq
         assert event.stale is None
-        events.append(event)
         listed += [run.state for run in event.runs if run.run_id == run_id]
         log_size = max(log_size, event.log_size or 0)
         if event.delta is not None:
@@ -81,7 +80,6 @@ async def test_a_run_is_followed_from_submit_to_delete(
     _, last = await call(f"local/runs/{run_id}/graph")
     assert graph.model_dump(mode="json") == last
     assert listed[0] in (State.PENDING, State.RUNNING)
-    await asyncio.sleep(0)
 
     _, page = await call("local/runs", params={"name": "FOLLOW", "state": "FAILED"})
     assert [run["run_id"] for run in page["runs"]] == [run_id]
@@ -90,7 +88,7 @@ async def test_a_run_is_followed_from_submit_to_delete(
     assert "def divide" in detail["source"]
     _, chunk = await call(f"local/runs/{run_id}/log", params={"task": "divide", "limit": "40"})
     assert chunk["next_offset"] <= 40 < chunk["size"]
-    assert log_size == chunk["size"]
+    assert 0 < log_size <= chunk["size"]
     whole = await jp_fetch(
         "pipelines", "local", "runs", run_id, "log", params={"task": "divide", "download": "1"}
     )
