@@ -80,7 +80,8 @@ function LogView({ log, picker, trans }: ILogViewProps): JSX.Element {
   const [follow, setFollow] = React.useState(true);
   const [scroll, setScroll] = React.useState({ top: 0, height: 400 });
   const [query, setQuery] = React.useState('');
-  const [hit, setHit] = React.useState(0);
+  /** Index into the matches; -1 before the first was visited. */
+  const [hit, setHit] = React.useState(-1);
   const { lines } = log;
   const count =
     lines.length && lines[lines.length - 1] === ''
@@ -123,11 +124,11 @@ function LogView({ log, picker, trans }: ILogViewProps): JSX.Element {
   };
   const onFindKey = (event: React.KeyboardEvent) => {
     if (event.key === 'Enter') {
-      goTo(event.shiftKey ? hit - 1 : hit + (needle ? 1 : 0));
+      goTo(event.shiftKey ? hit - 1 : hit + 1);
     }
   };
   const range = visibleRange(scroll.top, scroll.height, LINE_PX, count);
-  const current = needle ? hits[hit] : undefined;
+  const current = needle && hit >= 0 ? hits[hit] : undefined;
   return (
     <div className="jp-PipelinesLog">
       <div className="jp-PipelinesLog-bar">
@@ -139,19 +140,21 @@ function LogView({ log, picker, trans }: ILogViewProps): JSX.Element {
           value={query}
           onChange={event => {
             setQuery(event.target.value);
-            setHit(0);
+            setHit(-1);
           }}
           onKeyDown={onFindKey}
         />
         {needle && (
           <>
             <span className="jp-PipelinesLog-count" role="status">
-              {hits.length ? `${hit + 1}/${hits.length}` : trans.__('None')}
+              {hits.length
+                ? `${hit < 0 ? '' : `${hit + 1}/`}${hits.length}`
+                : trans.__('None')}
             </span>
             <IconButton
               icon={caretUpIcon}
               title={trans.__('Previous match')}
-              onClick={() => goTo(hit - 1)}
+              onClick={() => goTo(Math.max(hit, 0) - 1)}
             />
             <IconButton
               icon={caretDownIcon}

@@ -20,14 +20,20 @@ export function outputRendermime(
 
 export interface IOutputProps {
   output: Output;
+  /** Says which task the output is of, among those of a whole run. */
+  showTask?: boolean;
   trans: TranslationBundle;
 }
 
 /** One output with its title; an output that cannot be shown says why. */
-export function OutputView({ output, trans }: IOutputProps): JSX.Element {
+export function OutputView(props: IOutputProps): JSX.Element {
+  const { output, showTask, trans } = props;
   return (
     <section className="jp-PipelinesViewer-output">
-      <h4>{output.title}</h4>
+      <h4>
+        {output.title}
+        {showTask && <span className="jp-mod-quiet"> {output.task_id}</span>}
+      </h4>
       {output.error ? (
         <Message kind="warning" message={output.error} />
       ) : (

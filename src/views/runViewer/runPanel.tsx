@@ -8,9 +8,9 @@ import { useSignals } from '../useSignal';
 import { Fields, Section, ValueTable } from './fields';
 import type { ViewerModel } from './model';
 import { firstFailed } from './failed';
+import { OutputsTab } from './outputsTab';
 import { TabList } from './tabs';
 import { TaskList } from './taskList';
-import { OutputsTab } from './taskPanel';
 
 type RunTab = 'tasks' | 'outputs' | 'details';
 
@@ -47,7 +47,7 @@ export function RunPanel(props: {
       >
         {tab === 'tasks' && <TaskList model={model} trans={trans} />}
         {tab === 'outputs' && (
-          <OutputsTab outputs={model.outputs} status={run} trans={trans} />
+          <OutputsTab outputs={model.outputs} state={run.state} trans={trans} />
         )}
         {tab === 'details' && <Details run={run} trans={trans} />}
       </TabList>

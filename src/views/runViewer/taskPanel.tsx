@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 import type { Attempt, TaskDetail, TaskStatus } from '../../api/types';
 import type { OutputsModel } from '../../models/outputs';
-import { durationMs, isFinal } from '../../models/states';
+import { durationMs } from '../../models/states';
 import type { TaskModel } from '../../models/task';
 import { Message } from '../message';
 import { StateIcon, stateLabel } from '../stateMark';
@@ -13,9 +13,9 @@ import { ArtifactList } from './artifacts';
 import { CodeTab } from './codeTab';
 import { Fields, Section, ValueTable, Waiting } from './fields';
 import { LogTab } from './logTab';
-import { OutputView } from './mime';
 import type { Tab, ViewerModel } from './model';
 import { kindLabel } from './nodeText';
+import { OutputsTab } from './outputsTab';
 import { TabList } from './tabs';
 
 export interface ITaskPanelProps {
@@ -84,7 +84,8 @@ function TabBody(props: ITaskPanelProps & { tab: Tab }): JSX.Element {
     );
   }
   if (tab === 'outputs') {
-    return <OutputsTab outputs={outputs} status={task.status} trans={trans} />;
+    const state = task.status?.state ?? null;
+    return <OutputsTab outputs={outputs} state={state} trans={trans} />;
   }
   const { detail } = task;
   if (!detail) {
@@ -264,42 +265,6 @@ function IoTab(props: {
           trans={trans}
         />
       </Section>
-    </div>
-  );
-}
-
-/** What a task or a run has to show. */
-export function OutputsTab(props: {
-  outputs: OutputsModel;
-  status: TaskStatus | { state: TaskStatus['state'] } | null;
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { outputs, status, trans } = props;
-  useSignals(outputs.changed);
-  const { error } = outputs;
-  const over = status !== null && isFinal(status.state);
-  return (
-    <div className="jp-PipelinesViewer-body">
-      {error && (
-        <Message
-          kind="error"
-          message={error.message}
-          nextStep={error.nextStep}
-        />
-      )}
-      {!error && outputs.outputs === null && (
-        <Waiting text={trans.__('Reading the outputs…')} trans={trans} />
-      )}
-      {outputs.outputs?.length === 0 && (
-        <p className="jp-mod-quiet">
-          {over
-            ? trans.__('No metrics, plots or reports.')
-            : trans.__('Nothing to show yet.')}
-        </p>
-      )}
-      {outputs.outputs?.map(output => (
-        <OutputView key={output.id} output={output} trans={trans} />
-      ))}
     </div>
   );
 }
