@@ -22,19 +22,16 @@ from ...errors import (
     NotFound,
     PipelinesError,
     SignInNeeded,
-    Unreachable,
     UnsupportedFeature,
     UpstreamError,
-    UpstreamTimeout,
 )
 from ..base import Stream
+from . import failures
 from .credentials import BearerToken
+from .failures import AsErrors
 
 Query: TypeAlias = Sequence[tuple[str, str]]
 
-#: Seconds without a connection, or without a byte, after which a request is given up.
-CONNECT_TIMEOUT = 5.0
-IDLE_TIMEOUT = 30.0
 RETRIES = 4
 #: The longest wait that an endpoint may ask for, in seconds; beyond it the user is told instead.
 MAX_RETRY_AFTER = 10.0
@@ -72,7 +69,7 @@ class Endpoint:
         self._sleep = sleep
         self._client = httpx.AsyncClient(
             transport=transport,
-            timeout=httpx.Timeout(IDLE_TIMEOUT, connect=CONNECT_TIMEOUT, pool=IDLE_TIMEOUT),
+            timeout=failures.timeout(),
             limits=httpx.Limits(max_connections=40, max_keepalive_connections=10),
             follow_redirects=False,
         )
@@ -238,8 +235,8 @@ class Endpoint:
             f"{self.host} redirects to a sign-in.", next_step="Renew the connection's token."
         )
 
-    def _as_errors(self, method: str) -> _AsErrors:
-        return _AsErrors(self.host, method)
+    def _as_errors(self, method: str) -> AsErrors:
+        return AsErrors(self.host, method)
 
     def _not_json(self, text: bytes) -> BadUpstream:
         return BadUpstream(
@@ -295,47 +292,6 @@ def opened_body(
             raise
 
     return Stream(pieces(), leave)
-
-
-class _AsErrors:
-    """Turns httpx's errors into ours; its texts, which may hold headers, are left behind."""
-
-    def __init__(self, host: str, method: str) -> None:
-        self._host = host
-        self._method = method
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        host = self._host
-        if isinstance(error, httpx.ConnectTimeout):
-            raise Unreachable(
-                f"{host} cannot be reached: no connection within {CONNECT_TIMEOUT:.0f} s."
-            ) from None
-        if isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError)):
-            raise Unreachable(f"{host} cannot be reached: {_reason(error)}.") from None
-        if isinstance(error, httpx.TimeoutException):
-            sent = self._method != "GET"
-            raise UpstreamTimeout(
-                f"{host} has not answered for {IDLE_TIMEOUT:.0f} s.",
-                next_step="It may have been done all the same: refresh before you try again."
-                if sent
-                else None,
-            ) from None
-        if isinstance(error, (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)):
-            raise BadUpstream(f"{host} broke off its answer.") from None
-
-
-def _reason(error: httpx.HTTPError) -> str:
-    text = str(error)
-    if "CERTIFICATE" in text.upper() or "SSL" in text.upper():
-        return "its TLS certificate is not trusted"
-    if "Name or service" in text or "getaddrinfo" in text or "nodename" in text:
-        return "its name is not known"
-    if "refused" in text or "All connection attempts failed" in text:
-        return "the connection was refused"
-    return "no connection could be made"
 
 
 def _retry_after(response: httpx.Response) -> float | None:

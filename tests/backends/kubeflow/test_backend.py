@@ -11,8 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend
-from jupyterlab_pipelines.backends.kubeflow import backend as backend_module
+from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, readings
 from jupyterlab_pipelines.errors import BadInput, BadUpstream
 from jupyterlab_pipelines.models import RunQuery, State, Submission, TaskType
 from jupyterlab_pipelines.pipeline_text import read_pipeline
@@ -142,6 +141,8 @@ async def test_a_version_is_read_once_for_the_shape_of_its_runs() -> None:
         {"runtime_config": {"parameters": [1]}},
         {"run_details": {"task_details": [None]}},
         {"pipeline_spec": {"root": {"dag": {"tasks": {"a": {}}}}}},
+        {"pipeline_spec": "text"},
+        {"pipeline_version_reference": "v"},
     ],
     ids=str,
 )
@@ -176,7 +177,7 @@ async def test_one_who_gives_up_does_not_take_the_answer_from_the_others() -> No
 
 @in_loop
 async def test_a_revision_grows_with_a_difference_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend_module, "_FRESH", 0)
+    monkeypatch.setattr(readings, "_FRESH", 0)
     cluster = Cluster(run_json("a", pipeline_spec=SPEC))
     backend = cluster.backend()
     first = await backend.get_graph("a")

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from jupyterlab_pipelines.backends.kubeflow import endpoint as endpoint_module
+from jupyterlab_pipelines.backends.kubeflow import failures
 from jupyterlab_pipelines.backends.kubeflow.credentials import BearerToken
 from jupyterlab_pipelines.backends.kubeflow.endpoint import RETRIES, Endpoint
 from jupyterlab_pipelines.errors import (
@@ -292,7 +293,7 @@ async def test_an_endpoint_that_recovers_is_not_noticed() -> None:
 
 @in_loop
 async def test_silence_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint_module, "IDLE_TIMEOUT", 0.2)
+    monkeypatch.setattr(failures, "IDLE_TIMEOUT", 0.2)
     for silent in (sends(b"", linger=5), sends(http(b"{", *JSON, length=99), linger=5)):
         async with fault_server(silent) as (host, requests):
             text = await failing(Endpoint(host, BearerToken(CANARY)), UpstreamTimeout)

@@ -1,0 +1,162 @@
+"""Runs read with everything in them: one request for many who ask, and revisions that grow."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from ...errors import Forbidden, NotFound
+from ...models import Run, RunGraph, TaskRef
+from .endpoint import Endpoint
+from .graph import Pipeline, Reading, read_run, read_tasks
+from .listing import RUNS
+from .messages import run_from_json, understood
+
+T = TypeVar("T")
+
+#: Seconds that a reading of a run serves whoever else asks for it.
+_FRESH = 1.0
+_KEPT = 64
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A reading with its graph, and when it was made."""
+
+    at: float
+    reading: Reading
+    graph: RunGraph
+
+
+class Readings:
+    """The last readings of an endpoint's runs."""
+
+    def __init__(self, endpoint: Endpoint, namespace: str) -> None:
+        self._endpoint = endpoint
+        self._namespace = namespace
+        self._readings: OrderedDict[str, Kept] = OrderedDict()
+        self._under_way: dict[str, asyncio.Task[Kept]] = {}
+        self._versions: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._origins: OrderedDict[str, dict[str, str]] = OrderedDict()
+
+    def run(self, content: Mapping[str, Any]) -> Run:
+        """A run's answer as a run. Raises BadUpstream."""
+        return understood(
+            self._endpoint.host, "a run", lambda: run_from_json(content, self._namespace)
+        )
+
+    def forget(self, run_id: str) -> None:
+        """The run was acted upon: what was read, or is being read, is of before."""
+        self._readings.pop(run_id, None)
+        self._under_way.pop(run_id, None)
+
+    async def read(self, run_id: str) -> Kept:
+        """A reading of this second; those who ask while it is made wait for the same one."""
+        kept = self._readings.get(run_id)
+        if kept is not None and time.monotonic() - kept.at < _FRESH:
+            return kept
+        task = self._under_way.get(run_id)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._fetch(run_id))
+            self._under_way[run_id] = task
+            task.add_done_callback(lambda done: self._fetched(run_id, done))
+        return await asyncio.shield(task)
+
+    def _fetched(self, run_id: str, task: asyncio.Task[Kept]) -> None:
+        current = self._under_way.get(run_id) is task
+        if current:  # else the run was acted upon meanwhile
+            del self._under_way[run_id]
+        if task.cancelled() or task.exception() is not None or not current:
+            return
+        self._readings[run_id] = task.result()
+        self._readings.move_to_end(run_id)
+        while len(self._readings) > _KEPT:
+            self._readings.popitem(last=False)
+
+    async def _fetch(self, run_id: str) -> Kept:
+        path = run_path(run_id)
+        content = await self._endpoint.json("GET", path, query=[("view", "FULL")])
+        pipeline = await self._pipeline_of(content)
+        host = self._endpoint.host
+        run = self.run(content)
+        run.pipeline_name = run.pipeline_name or pipeline.name
+        reading = await asyncio.to_thread(
+            understood, host, "tasks", lambda: read_run(run, content, pipeline)
+        )
+        for record in reading.records.values():
+            if record.cached_from is not None:
+                record.status.cached_from = await self._origin(*record.cached_from)
+        return self._kept(run_id, reading)
+
+    def _kept(self, run_id: str, reading: Reading) -> Kept:
+        """The reading as a graph; its revision grows with each difference by value."""
+        graph = RunGraph(
+            run=reading.run,
+            topology=reading.topology,
+            tasks=reading.statuses,
+            artifacts={
+                artifact_id: artifact
+                for record in reading.records.values()
+                for artifact_id, artifact in record.artifacts.items()
+            },
+            revision=0,
+        )
+        before = self._readings.get(run_id)
+        previous = before.graph.revision if before else 0
+        if before is not None and before.graph == graph.model_copy(update={"revision": previous}):
+            graph = before.graph
+        else:
+            # By the clock, so that it also grows over a restart of this process.
+            graph.revision = max(previous + 1, time.time_ns() // 1_000_000)
+        return Kept(time.monotonic(), reading, graph)
+
+    async def _pipeline_of(self, content: Mapping[str, Any]) -> Pipeline:
+        """The IR of a run, its own or that of the version it names; versions never change."""
+        run = self.run(content)
+        version_id = run.pipeline_version_id
+        spec = content.get("pipeline_spec") or {}
+        if spec or not (run.pipeline_id and version_id):
+            return Pipeline(spec)
+        if version_id not in self._versions:
+            path = f"/apis/v2beta1/pipelines/{quote(run.pipeline_id, '')}/versions"
+            version = await self._endpoint.json("GET", f"{path}/{quote(version_id, '')}")
+            _remember(self._versions, version_id, version.get("pipeline_spec") or {})
+        return Pipeline(self._versions[version_id])
+
+    async def _origin(self, run_id: str, uid: str) -> TaskRef | None:
+        """The task whose results were taken, by its scope path; null where it is gone."""
+        if run_id not in self._origins:
+            try:
+                content = await self._endpoint.json(
+                    "GET", run_path(run_id), query=[("view", "FULL")]
+                )
+            except (NotFound, Forbidden):
+                content = {}
+            tasks = content.get("tasks") or []
+            names = understood(
+                self._endpoint.host,
+                "tasks",
+                lambda: {record.uid: record.task_id for record in read_tasks(tasks).values()},
+            )
+            _remember(self._origins, run_id, names)
+        task_id = self._origins[run_id].get(uid)
+        return None if task_id is None else TaskRef(run_id=run_id, task_id=task_id)
+
+
+def run_path(run_id: str) -> str:
+    """A run's path. Raises NotFound on what can be no id."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", run_id):
+        raise NotFound("There is no such run.")
+    return f"{RUNS}/{run_id}"
+
+
+def _remember(memory: OrderedDict[str, T], key: str, value: T) -> None:
+    memory[key] = value
+    while len(memory) > _KEPT:
+        memory.popitem(last=False)
