@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ _SDK = "kfp-2.14.0"
 _FUNCTION = "run_step"
 #: What the runner needs where the interpreter has it not: nothing on a notebook's kernel.
 _RUNNER_PACKAGES = ("ipython", "matplotlib-inline")
-_RESERVED = {"notebook", "report"}
+#: Names that the component's function has for itself.
+_RESERVED = {"notebook", "report", "PARTS", "run_parts", "float"}
 
 _LAUNCH = (
     "\nprogram_path=$(mktemp -d)\n\n"
@@ -38,9 +40,12 @@ def compile_step(request: StepRequest, plan: StepPlan) -> Submission:
     sliced = sliced_notebook(request, plan.inputs)
     given = [one for one in plan.inputs if one.source != "recompute" and one.name in sliced.inputs]
     constants = [one for one in given if one.source == "parameter" and one.value is None]
-    parameters = [one for one in given if one.source == "parameter" and one.value is not None]
+    parameters = [
+        _typed(one) for one in given if one.source == "parameter" and one.value is not None
+    ]
     snapshots = [one for one in given if one.source == "snapshot"]
-    parts = _parts(sliced, given, {one.name for one in constants})
+    selected = set(request.selection.selected)
+    parts = _parts(sliced, given, {one.name for one in constants}, selected)
     source = _source(parts, parameters, snapshots, request.working_directory)
     return Submission(
         pipeline=_pipeline(plan, parameters, snapshots, source, bool(request.caching)),
@@ -51,27 +56,37 @@ def compile_step(request: StepRequest, plan: StepPlan) -> Submission:
     )
 
 
-def _parts(sliced: Slice, given: Sequence[StepInput], constants: set[str]) -> list[dict[str, Any]]:
+def _parts(
+    sliced: Slice, given: Sequence[StepInput], constants: set[str], selected: set[str]
+) -> list[dict[str, Any]]:
     """What the runner executes, and which inputs it sets before each part."""
     parts = []
     for number, piece in enumerate(sliced.pieces):
         names = [one.name for one in given if sliced.needed_at.get(one.name) == number]
         empty = "".join(f"{name} = None\n" for name in names if name in constants)
         if empty:
-            parts.append({"title": "# %% Inputs", "source": empty, "inputs": []})
+            parts.append({"title": "# %% Inputs", "source": empty, "inputs": [], "selected": False})
         parts.append(
             {
                 "title": piece_title(piece),
                 "source": piece.source,
                 "inputs": [name for name in names if name not in constants],
+                "selected": piece.cell.id in selected,
             }
         )
     return parts
 
 
+def _typed(one: StepInput) -> StepInput:
+    """The input with a value of its type: on its way through a browser 1.0 became 1."""
+    if one.type == "float" and type(one.value) is int:
+        return one.model_copy(update={"value": float(one.value)})
+    return one
+
+
 def port(name: str) -> str:
     """An input's name in the pipeline: a variable may be called as one of the step's artifacts."""
-    return f"{name}_" if name in _RESERVED else name
+    return f"{name}_variable" if name in _RESERVED else name
 
 
 def _source(
@@ -85,16 +100,26 @@ def _source(
     arguments = ["notebook: Output[Artifact]", "report: Output[HTML]"]
     arguments += [f"{port(one.name)}: {_PYTHON[_kind(one.value)]}" for one in parameters]
     arguments += [f"{port(one.name)}: Input[Artifact]" for one in snapshots]
-    values = ", ".join(f"{one.name!r}: {port(one.name)}" for one in parameters)
+    values = ", ".join(f"{one.name!r}: {_argument(one)}" for one in parameters)
     files = ", ".join(f"{one.name!r}: {port(one.name)}.path" for one in snapshots)
     return (
         "\nimport kfp\nfrom kfp import dsl\nfrom kfp.dsl import *\nfrom typing import *\n\n"
         f"{runner}\n\n"
-        f"PARTS = json.loads({json.dumps(list(parts))!r})\n\n\n"
+        f"PARTS = json.loads({_literal(parts)})\n\n\n"
         f"def {_FUNCTION}({', '.join(arguments)}):\n"
         '    report.metadata["same_as"] = "notebook"\n'
         f"    run_parts(PARTS, {{{values}}}, {{{files}}}, notebook.path, report.path, {folder!r})\n"
     )
+
+
+def _literal(parts: Sequence[dict[str, Any]]) -> str:
+    """The parts as a Python text of JSON, in which no backend finds a placeholder to fill."""
+    return repr(json.dumps(list(parts)).replace("{{$", "{{\\u0024"))
+
+
+def _argument(one: StepInput) -> str:
+    """A parameter as the function passes it on: Kubeflow hands 1.0 over as 1."""
+    return f"float({port(one.name)})" if type(one.value) is float else port(one.name)
 
 
 # --- types -------------------------------------------------------------------------------------
@@ -174,7 +199,7 @@ def _pipeline(
 
 
 def _container(packages: Sequence[str], source: str) -> dict[str, Any]:
-    wanted = " ".join(f"'{package}'" for package in (*_RUNNER_PACKAGES, *packages))
+    wanted = " ".join(shlex.quote(package) for package in (*_RUNNER_PACKAGES, *packages))
     return {
         "image": IMAGE,
         "command": [

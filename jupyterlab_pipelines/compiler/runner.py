@@ -8,18 +8,44 @@ import base64
 import html
 import importlib.util
 import json
+import logging
 import os
 import pickle
+import re
+import shutil
 import sys
 import tempfile
 import types
+
+
+#: Characters of one stream that a cell keeps; the log has all.
+MOST_TEXT = 1 << 20
+#: Colours of a traceback, which a log does not show.
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class _Text:
+    """What a stream wrote, piece by piece."""
+
+    def __init__(self):
+        self.pieces = []
+        self.room = MOST_TEXT
+
+    def append(self, text):
+        if self.room > 0:
+            self.room -= len(text)
+            self.pieces.append(text if self.room > 0 else "\n… The rest is in the log.\n")
+
+    def __str__(self):
+        return "".join(self.pieces)
 
 
 class _Record:
     """The executed notebook and its report, written whole after every part."""
 
     def __init__(self, parts, notebook_path, report_path):
-        self.paths = (notebook_path, report_path)
+        # Absolute, since cells may change the folder.
+        self.paths = os.path.abspath(notebook_path), os.path.abspath(report_path)
         self.cells = [_cell(number, part) for number, part in enumerate(parts)]
         self.current = None
         self.clear_on_next = False
@@ -32,16 +58,18 @@ class _Record:
     def add(self, output):
         if self.current is None:
             return
-        outputs = self.current["outputs"]
         if self.clear_on_next:
-            del outputs[:]
+            del self.current["outputs"][:]
             self.clear_on_next = False
-        stream = output["output_type"] == "stream"
-        last = outputs[-1] if outputs else None
-        if stream and last and last["output_type"] == "stream" and last["name"] == output["name"]:
-            last["text"] += output["text"]
-        else:
-            outputs.append(output)
+        self.current["outputs"].append(output)
+
+    def stream(self, name, text):
+        if self.current is None:
+            return
+        outputs = self.current["outputs"]
+        if not outputs or outputs[-1].get("name") != name or self.clear_on_next:
+            self.add({"output_type": "stream", "name": name, "text": _Text()})
+        outputs[-1]["text"].append(text)
 
     def display(self, data, metadata, transient, update):
         display_id = (transient or {}).get("display_id")
@@ -78,7 +106,7 @@ def _cell(number, part):
     return {
         "cell_type": "code",
         "id": "part-%d" % (number + 1),
-        "metadata": {"title": part["title"]},
+        "metadata": {"title": part["title"], "selected": part["selected"]},
         "execution_count": None,
         "source": part["source"],
         "outputs": [],
@@ -121,9 +149,9 @@ def _report(cells):
 def _output_html(output):
     kind = output["output_type"]
     if kind == "stream":
-        return "<pre>%s</pre>" % html.escape(output["text"])
+        return "<pre>%s</pre>" % html.escape(str(output["text"]))
     if kind == "error":
-        return '<pre class="error">%s</pre>' % html.escape("\n".join(output["traceback"]))
+        return '<pre class="error">%s</pre>' % html.escape(ANSI.sub("", "\n".join(output["traceback"])))
     data = output["data"]
     if "text/html" in data:
         return "<div>%s</div>" % data["text/html"]
@@ -149,7 +177,7 @@ class _Tee:
         self._stream.write(text)
         self._stream.flush()
         if text:
-            self._record.add({"output_type": "stream", "name": self._name, "text": text})
+            self._record.stream(self._name, text)
         return len(text)
 
     def writelines(self, lines):
@@ -163,12 +191,13 @@ class _Tee:
         return getattr(self._stream, name)
 
 
-def _shell(record, module):
+def _shell(record, module, folder):
     """An IPython of its own, whose displays go into the record."""
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets import Type
+    from traitlets.config import Config
 
     def encoded(data):
         return {
@@ -218,6 +247,7 @@ def _shell(record, module):
                     "traceback": lines,
                 }
             )
+            _log("\n".join(lines), "stderr")
 
         def enable_gui(self, gui=None):
             pass
@@ -225,21 +255,35 @@ def _shell(record, module):
         def ask_exit(self):
             raise SystemExit
 
-    folder = tempfile.mkdtemp(prefix="ipython-")
-    shell = Shell.instance(user_module=module, ipython_dir=folder, history_length=0)
-    shell.history_manager.enabled = False
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell = Shell.instance(config=config, user_module=module, ipython_dir=folder)
     for colours in ("nocolor", "NoColor"):
         try:
             shell.colors = colours
             break
         except Exception:  # the name changed between versions
             continue
+    _register_inline(shell)
     return shell
 
 
-def _log(text):
-    stream = getattr(sys.stdout, "_stream", sys.stdout)
-    stream.write(str(text) + "\n")
+def _register_inline(shell):
+    """Makes `%config InlineBackend.…` work before the first figure, as in a notebook."""
+    try:
+        from matplotlib_inline.config import InlineBackend
+    except ImportError:
+        return
+    backend = InlineBackend.instance(parent=shell)
+    backend.shell = shell
+    shell.configurables.append(backend)
+
+
+def _log(text, name="stdout"):
+    """Writes to the task's log alone."""
+    stream = getattr(sys, name)
+    stream = getattr(stream, "_stream", stream)
+    stream.write(ANSI.sub("", str(text)) + "\n")
     stream.flush()
 
 
@@ -250,38 +294,89 @@ def _use_inline_figures():
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline" if inline else "agg"
 
 
+class _Surroundings:
+    """What cells find around them: a `__main__`, streams and logging of their own."""
+
+    def __init__(self, record, folder):
+        self.module = types.ModuleType("__main__")
+        self._record = record
+        self._folder = folder
+
+    def __enter__(self):
+        self._streams = sys.stdout, sys.stderr
+        self._main = sys.modules["__main__"]
+        self._argv = sys.argv
+        if self._folder and os.path.isdir(self._folder):
+            os.chdir(self._folder)
+            sys.path.insert(0, self._folder)
+        _use_inline_figures()
+        # The executor's arguments are not the notebook's, and neither are its log lines.
+        sys.argv = [""]
+        root = logging.getLogger()
+        self._handlers, self._level = root.handlers[:], root.level
+        root.handlers[:] = []
+        root.setLevel(logging.WARNING)
+        # Pickles of classes that cells define look for them in `__main__`.
+        sys.modules["__main__"] = self.module
+        stdout, stderr = self._streams
+        sys.stdout = _Tee(stdout, "stdout", self._record)
+        sys.stderr = _Tee(stderr, "stderr", self._record)
+
+    def __exit__(self, *_):
+        logging.getLogger().handlers[:] = self._handlers
+        logging.getLogger().setLevel(self._level)
+        sys.stdout, sys.stderr = self._streams
+        sys.modules["__main__"] = self._main
+        sys.argv = self._argv
+
+
 def run_parts(parts, values, snapshots, notebook_path, report_path, folder):
-    """Runs the parts one after the other; raises what the first failing one raised."""
-    if folder and os.path.isdir(folder):
-        os.chdir(folder)
-        sys.path.insert(0, folder)
-    _use_inline_figures()
+    """Runs the parts one after the other; an error of a cell ends the process with code 1.
+
+    The log ends with the exception then, and notebook and report hold what there was until then.
+    """
     record = _Record(parts, notebook_path, report_path)
-    before = sys.modules["__main__"]
-    # Pickles of classes that cells define look for them in `__main__`.
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module
-    stdout, stderr = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Tee(stdout, "stdout", record), _Tee(stderr, "stderr", record)
+    surroundings = _Surroundings(record, folder)
+    ipython_folder = tempfile.mkdtemp(prefix="ipython-")
     try:
-        shell = _shell(record, module)
-        for number, part in enumerate(parts):
-            record.begin(number)
-            for name in part["inputs"]:
-                shell.user_ns[name] = _value(name, values, snapshots)
-            result = shell.run_cell(part["source"], store_history=False)
-            record.current["execution_count"] = number + 1
-            record.write()
-            if result.error_before_exec or result.error_in_exec:
-                raise result.error_before_exec or result.error_in_exec
+        with surroundings:
+            shell = _shell(record, surroundings.module, ipython_folder)
+            for number, part in enumerate(parts):
+                if not _run_part(shell, record, number, part, values, snapshots):
+                    break
     finally:
-        sys.stdout, sys.stderr = stdout, stderr
-        sys.modules["__main__"] = before
         record.write()
+        shutil.rmtree(ipython_folder, ignore_errors=True)
+
+
+def _run_part(shell, record, number, part, values, snapshots):
+    """Runs one part; false where it asked for the end."""
+    record.begin(number)
+    try:
+        for name in part["inputs"]:
+            shell.user_ns[name] = _value(name, values, snapshots)
+        result = shell.run_cell(part["source"], store_history=True)
+        error = result.error_before_exec or result.error_in_exec
+    except Exception as failure:
+        error = failure
+        shell.showtraceback((type(error), error, error.__traceback__))
+    record.current["execution_count"] = number + 1
+    record.write()
+    if isinstance(error, SystemExit) and not error.code:
+        return False
+    if error is not None:
+        raise SystemExit(1)
+    return True
 
 
 def _value(name, values, snapshots):
     if name in values:
         return values[name]
-    with open(snapshots[name], "rb") as file:
-        return pickle.load(file)
+    try:
+        with open(snapshots[name], "rb") as file:
+            return pickle.load(file)
+    except Exception as error:
+        raise RuntimeError(
+            "The snapshot of %s cannot be loaded (%s: %s). Choose to recompute %s instead."
+            % (name, type(error).__name__, error, name)
+        ) from error

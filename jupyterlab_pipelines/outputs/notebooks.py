@@ -55,10 +55,12 @@ def _outputs(source: Source, notebook: dict[str, Any]) -> Iterator[Output]:
     for number, cell in enumerate(cells, 1):
         place = str(cell.get("metadata", {}).get("title", "")).removeprefix("# %% ")
         place = place or f"Cell {number}"
+        # Of earlier cells that only prepare the selected ones, nothing but an error matters.
+        selected = cell.get("metadata", {}).get("selected", True)
         for index, output in enumerate(cell.get("outputs", [])):
             part = f"{number}.{index}"
             kind = output.get("output_type")
-            if kind in {"display_data", "execute_result"}:
+            if kind in {"display_data", "execute_result"} and selected:
                 bundle = shown_bundle(output.get("data", {}))
                 if bundle:
                     yield source.output(
