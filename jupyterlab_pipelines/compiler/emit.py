@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..models import StepInput, StepPlan, StepRequest, Submission
-from .plan import piece_title, sliced_notebook, slug
+from .pieces import SEPARATOR
+from .plan import sliced_notebook, slug
 from .slices import Slice
 
 IMAGE = "python:3.12"
@@ -17,8 +18,10 @@ _SDK = "kfp-2.14.0"
 _FUNCTION = "run_step"
 #: What the runner needs where the interpreter has it not: nothing on a notebook's kernel.
 _RUNNER_PACKAGES = ("ipython", "matplotlib-inline")
-#: Names that the component's function has for itself.
-_RESERVED = {"notebook", "report", "PARTS", "run_parts", "float"}
+#: Names that the component's function uses itself.
+_RESERVED = ("notebook", "report", "PARTS", "run_parts", "float")
+#: Integers up to here are the same as the double that a pipeline's parameter may become.
+_EXACT = 2**53
 
 _LAUNCH = (
     "\nprogram_path=$(mktemp -d)\n\n"
@@ -35,73 +38,88 @@ _INSTALL = (
 )
 
 
+@dataclass(frozen=True)
+class _Given:
+    """The values that a step is given, each with the name of its port in the pipeline."""
+
+    parameters: dict[str, StepInput]
+    snapshots: dict[str, StepInput]
+    #: Values that a parameter cannot carry, written into the code.
+    constants: list[StepInput]
+
+    @classmethod
+    def of(cls, inputs: Sequence[StepInput], needed: Collection[str]) -> _Given:
+        """Of a plan's inputs, those that are needed and not computed again."""
+        given = [one for one in inputs if one.source != "recompute" and one.name in needed]
+        ports = _ports([one.name for one in given])
+        return cls(
+            {ports[one.name]: one for one in given if _is_parameter(one)},
+            {ports[one.name]: one for one in given if one.source == "snapshot"},
+            [one for one in given if one.source == "parameter" and not _is_parameter(one)],
+        )
+
+    @property
+    def importers(self) -> dict[str, str]:
+        """Files to import → task names. Variables that share objects share a file."""
+        files = dict.fromkeys(one.snapshot or "" for one in self.snapshots.values())
+        return {file: f"snapshot-{number}" for number, file in enumerate(files, 1)}
+
+
+def _ports(names: Sequence[str]) -> dict[str, str]:
+    """Variables → input names; a variable may be called as something that the step has itself."""
+    taken = {*_RESERVED, *names}
+    ports = {}
+    for name in names:
+        port = name
+        if name in _RESERVED:
+            while port in taken:
+                port += "_"
+        taken.add(port)
+        ports[name] = port
+    return ports
+
+
 def compile_step(request: StepRequest, plan: StepPlan) -> Submission:
     """The pipeline of a plan without problems, ready to be submitted."""
     sliced = sliced_notebook(request, plan.inputs)
-    given = [one for one in plan.inputs if one.source != "recompute" and one.name in sliced.inputs]
-    constants = [one for one in given if one.source == "parameter" and one.value is None]
-    parameters = [
-        _typed(one) for one in given if one.source == "parameter" and one.value is not None
-    ]
-    snapshots = [one for one in given if one.source == "snapshot"]
-    selected = set(request.selection.selected)
-    parts = _parts(sliced, given, {one.name for one in constants}, selected)
-    source = _source(parts, parameters, snapshots, request.working_directory)
+    given = _Given.of(plan.inputs, sliced.inputs)
+    parts = _parts(sliced, given, request.selection.selected)
+    source = _source(parts, given, request.working_directory)
     return Submission(
-        pipeline=_pipeline(plan, parameters, snapshots, source, bool(request.caching)),
+        pipeline=_pipeline(plan, given, source, bool(request.caching)),
         display_name=plan.name,
         description=f"Cells of {request.selection.notebook}" if request.selection.notebook else "",
-        parameters={one.name: one.value for one in parameters},
+        parameters={one.name: one.value for one in given.parameters.values()},
         interpreter=request.interpreter,
     )
 
 
-def _parts(
-    sliced: Slice, given: Sequence[StepInput], constants: set[str], selected: set[str]
-) -> list[dict[str, Any]]:
-    """What the runner executes, and which inputs it sets before each part."""
-    parts = []
+def _parts(sliced: Slice, given: _Given, selected: Collection[str]) -> list[dict[str, Any]]:
+    """What the runner executes, and the inputs that it sets in between."""
+    parts: list[dict[str, Any]] = []
+    named = {one.name for one in (*given.parameters.values(), *given.snapshots.values())}
     for number, piece in enumerate(sliced.pieces):
-        names = [one.name for one in given if sliced.needed_at.get(one.name) == number]
-        empty = "".join(f"{name} = None\n" for name in names if name in constants)
-        if empty:
-            parts.append({"title": "# %% Inputs", "source": empty, "inputs": [], "selected": False})
-        parts.append(
-            {
-                "title": piece_title(piece),
-                "source": piece.source,
-                "inputs": [name for name in names if name not in constants],
-                "selected": piece.cell.id in selected,
-            }
-        )
+        here = [name for name, place in sliced.needed_at.items() if place == number]
+        inputs = [name for name in here if name in named]
+        code = [f"{one.name} = {one.value!r}" for one in given.constants if one.name in here]
+        if code or inputs:
+            parts.append(_part(f"{SEPARATOR} Inputs", "\n".join(code), inputs, False))
+        parts.append(_part(piece.title, piece.source, [], piece.cell.id in selected))
     return parts
 
 
-def _typed(one: StepInput) -> StepInput:
-    """The input with a value of its type: on its way through a browser 1.0 became 1."""
-    if one.type == "float" and type(one.value) is int:
-        return one.model_copy(update={"value": float(one.value)})
-    return one
+def _part(title: str, source: str, inputs: list[str], selected: bool) -> dict[str, Any]:
+    return {"title": title, "source": source, "inputs": inputs, "selected": selected}
 
 
-def port(name: str) -> str:
-    """An input's name in the pipeline: a variable may be called as one of the step's artifacts."""
-    return f"{name}_variable" if name in _RESERVED else name
-
-
-def _source(
-    parts: Sequence[dict[str, Any]],
-    parameters: Sequence[StepInput],
-    snapshots: Sequence[StepInput],
-    folder: str,
-) -> str:
+def _source(parts: Sequence[dict[str, Any]], given: _Given, folder: str) -> str:
     """The component's module: kfp's imports, the runner, and the function that calls it."""
     runner = Path(__file__).with_name("runner.py").read_text(encoding="utf-8")
     arguments = ["notebook: Output[Artifact]", "report: Output[HTML]"]
-    arguments += [f"{port(one.name)}: {_PYTHON[_kind(one.value)]}" for one in parameters]
-    arguments += [f"{port(one.name)}: Input[Artifact]" for one in snapshots]
-    values = ", ".join(f"{one.name!r}: {_argument(one)}" for one in parameters)
-    files = ", ".join(f"{one.name!r}: {port(one.name)}.path" for one in snapshots)
+    arguments += [f"{port}: {_python_type(one)}" for port, one in given.parameters.items()]
+    arguments += [f"{port}: Input[Artifact]" for port in given.snapshots]
+    values = ", ".join(f"{x.name!r}: {_argument(p, x)}" for p, x in given.parameters.items())
+    files = ", ".join(f"{one.name!r}: {port}.path" for port, one in given.snapshots.items())
     return (
         "\nimport kfp\nfrom kfp import dsl\nfrom kfp.dsl import *\nfrom typing import *\n\n"
         f"{runner}\n\n"
@@ -113,77 +131,88 @@ def _source(
 
 
 def _literal(parts: Sequence[dict[str, Any]]) -> str:
-    """The parts as a Python text of JSON, in which no backend finds a placeholder to fill."""
-    return repr(json.dumps(list(parts)).replace("{{$", "{{\\u0024"))
+    """The parts as a Python text of JSON, in which no backend finds `{{…}}` to fill in."""
+    return repr(json.dumps(list(parts)).replace("{{", "{\\u007b"))
 
 
-def _argument(one: StepInput) -> str:
+def _argument(port: str, one: StepInput) -> str:
     """A parameter as the function passes it on: Kubeflow hands 1.0 over as 1."""
-    return f"float({port(one.name)})" if type(one.value) is float else port(one.name)
+    return f"float({port})" if type(one.value) is float else port
 
 
 # --- types -------------------------------------------------------------------------------------
 
-_IR = {
-    bool: "BOOLEAN",
-    int: "NUMBER_INTEGER",
-    float: "NUMBER_DOUBLE",
-    str: "STRING",
-    list: "LIST",
-    dict: "STRUCT",
-}
-_PYTHON = {
-    "BOOLEAN": "bool",
-    "NUMBER_INTEGER": "int",
-    "NUMBER_DOUBLE": "float",
-    "STRING": "str",
-    "LIST": "list",
-    "STRUCT": "dict",
+_TYPES: dict[type, tuple[str, str]] = {
+    bool: ("BOOLEAN", "bool"),
+    int: ("NUMBER_INTEGER", "int"),
+    float: ("NUMBER_DOUBLE", "float"),
+    str: ("STRING", "str"),
+    list: ("LIST", "list"),
+    dict: ("STRUCT", "dict"),
 }
 
 
-def _kind(value: object) -> str:
-    return _IR[type(value)]
+def _ir_type(one: StepInput) -> str:
+    return _TYPES[type(one.value)][0]
+
+
+def _python_type(one: StepInput) -> str:
+    return _TYPES[type(one.value)][1]
+
+
+def _is_parameter(one: StepInput) -> bool:
+    """Whether a value reaches the step unchanged as a pipeline's parameter."""
+    return one.source == "parameter" and one.value is not None and _is_exact(one.value, top=True)
+
+
+def _is_exact(value: object, top: bool = False) -> bool:
+    """Whether protobuf's Struct, whose only number is the double, keeps a value.
+
+    At the top the parameter's type says which number it is; inside, 1.0 would come back as 1.
+    """
+    if isinstance(value, int):
+        return abs(value) <= _EXACT
+    if isinstance(value, float):
+        return top or not value.is_integer()
+    if isinstance(value, list):
+        return all(map(_is_exact, value))
+    if isinstance(value, dict):
+        return all(map(_is_exact, value.values()))
+    return True
 
 
 # --- IR ----------------------------------------------------------------------------------------
 
+_ARTIFACT = {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}
+_PAGE = {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}
 
-def _pipeline(
-    plan: StepPlan,
-    parameters: Sequence[StepInput],
-    snapshots: Sequence[StepInput],
-    source: str,
-    caching: bool,
-) -> dict[str, Any]:
+
+def _pipeline(plan: StepPlan, given: _Given, source: str, caching: bool) -> dict[str, Any]:
     step = slug(plan.name)
-    component, executor = f"comp-{step}", f"exec-{step}"
-    artifact = {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}
-    page = {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}
-    types = {port(one.name): {"parameterType": _kind(one.value)} for one in parameters}
-    inputs: dict[str, Any] = {}
-    if parameters:
-        inputs["parameters"] = types
-    if snapshots:
-        inputs["artifacts"] = {port(one.name): {"artifactType": artifact} for one in snapshots}
-    outputs = {"notebook": {"artifactType": artifact}, "report": {"artifactType": page}}
+    if step in given.importers.values():
+        step = f"step-{step}"
+    inputs = _present(
+        parameters={p: {"parameterType": _ir_type(one)} for p, one in given.parameters.items()},
+        artifacts={port: {"artifactType": _ARTIFACT} for port in given.snapshots},
+    )
+    outputs = {"notebook": {"artifactType": _ARTIFACT}, "report": {"artifactType": _PAGE}}
     components: dict[str, Any] = {
-        component: _present(
-            executorLabel=executor,
+        f"comp-{step}": _present(
+            executorLabel=f"exec-{step}",
             inputDefinitions=inputs,
             outputDefinitions={"artifacts": outputs},
         )
     }
-    executors: dict[str, Any] = {executor: {"container": _container(plan.packages, source)}}
-    tasks: dict[str, Any] = {step: _step_task(step, parameters, snapshots, caching)}
-    for number, one in enumerate(snapshots, 1):
-        name = _importer_name(number)
-        components[f"comp-{name}"] = _importer_component(f"exec-{name}", artifact)
-        executors[f"exec-{name}"] = _importer(one.snapshot or "", artifact)
-        tasks[name] = _importer_task(name, one)
+    executors: dict[str, Any] = {f"exec-{step}": {"container": _container(plan.packages, source)}}
+    tasks: dict[str, Any] = {step: _step_task(step, given, caching)}
+    for file, name in given.importers.items():
+        variables = [one.name for one in given.snapshots.values() if one.snapshot == file]
+        components[f"comp-{name}"] = _importer_component(f"exec-{name}")
+        executors[f"exec-{name}"] = _importer(file)
+        tasks[name] = _importer_task(name, file, variables)
     root_inputs = {
-        one.name: {"parameterType": _kind(one.value), "defaultValue": one.value}
-        for one in parameters
+        one.name: {"parameterType": _ir_type(one), "defaultValue": one.value}
+        for one in given.parameters.values()
     }
     return {
         "pipelineInfo": {"name": step},
@@ -199,7 +228,8 @@ def _pipeline(
 
 
 def _container(packages: Sequence[str], source: str) -> dict[str, Any]:
-    wanted = " ".join(shlex.quote(package) for package in (*_RUNNER_PACKAGES, *packages))
+    # The plan refuses packages with quotes.
+    wanted = " ".join(f"'{package}'" for package in (*_RUNNER_PACKAGES, *packages))
     return {
         "image": IMAGE,
         "command": [
@@ -210,56 +240,48 @@ def _container(packages: Sequence[str], source: str) -> dict[str, Any]:
     }
 
 
-def _step_task(
-    step: str, parameters: Sequence[StepInput], snapshots: Sequence[StepInput], caching: bool
-) -> dict[str, Any]:
-    inputs: dict[str, Any] = {}
-    if parameters:
-        inputs["parameters"] = {
-            port(one.name): {"componentInputParameter": one.name} for one in parameters
-        }
-    if snapshots:
-        inputs["artifacts"] = {
-            port(one.name): {
-                "taskOutputArtifact": {
-                    "outputArtifactKey": "artifact",
-                    "producerTask": _importer_name(number),
-                }
+def _step_task(step: str, given: _Given, caching: bool) -> dict[str, Any]:
+    importers = given.importers
+    parameters = {
+        port: {"componentInputParameter": one.name} for port, one in given.parameters.items()
+    }
+    artifacts = {
+        port: {
+            "taskOutputArtifact": {
+                "outputArtifactKey": "artifact",
+                "producerTask": importers[one.snapshot or ""],
             }
-            for number, one in enumerate(snapshots, 1)
         }
+        for port, one in given.snapshots.items()
+    }
     return _present(
         taskInfo={"name": step},
         componentRef={"name": f"comp-{step}"},
         # A snapshot is new each time, so there is nothing to find in a cache.
-        cachingOptions={"enableCache": True} if caching and not snapshots else {},
-        inputs=inputs,
-        dependentTasks=[_importer_name(number) for number in range(1, len(snapshots) + 1)],
+        cachingOptions={"enableCache": True} if caching and not artifacts else {},
+        inputs=_present(parameters=parameters, artifacts=artifacts),
+        dependentTasks=list(importers.values()),
     )
 
 
-def _importer_name(number: int) -> str:
-    return f"snapshot-{number}"
-
-
-def _importer_component(executor: str, artifact: dict[str, str]) -> dict[str, Any]:
+def _importer_component(executor: str) -> dict[str, Any]:
     return {
         "executorLabel": executor,
         "inputDefinitions": {"parameters": {"uri": {"parameterType": "STRING"}}},
-        "outputDefinitions": {"artifacts": {"artifact": {"artifactType": artifact}}},
+        "outputDefinitions": {"artifacts": {"artifact": {"artifactType": _ARTIFACT}}},
     }
 
 
-def _importer(path: str, artifact: dict[str, str]) -> dict[str, Any]:
-    return {"importer": {"artifactUri": {"constant": path}, "typeSchema": artifact}}
+def _importer(path: str) -> dict[str, Any]:
+    return {"importer": {"artifactUri": {"constant": path}, "typeSchema": _ARTIFACT}}
 
 
-def _importer_task(name: str, one: StepInput) -> dict[str, Any]:
+def _importer_task(name: str, path: str, variables: Sequence[str]) -> dict[str, Any]:
     return {
-        "taskInfo": {"name": f"Snapshot of {one.name}"},
+        "taskInfo": {"name": f"Snapshot of {', '.join(variables)}"},
         "componentRef": {"name": f"comp-{name}"},
         "cachingOptions": {},
-        "inputs": {"parameters": {"uri": {"runtimeValue": {"constant": one.snapshot or ""}}}},
+        "inputs": {"parameters": {"uri": {"runtimeValue": {"constant": path}}}},
     }
 
 

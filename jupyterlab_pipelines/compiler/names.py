@@ -1,25 +1,38 @@
-"""Which names a statement needs, defines and may change: conservative, never optimistic."""
+"""Which names statements need, assign and may change: conservative, never optimistic."""
 
 from __future__ import annotations
 
 import ast
 import builtins
-import symtable
-from collections.abc import Iterable
+import copy
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from .magics import is_ipython, magic_call, magic_names
+from .scopes import free_names
+
+#: Names that are there without the notebook's doing.
 BUILTINS = frozenset(dir(builtins)) | {
     *("get_ipython", "display", "In", "Out", "exit", "quit", "_", "__", "___"),
-    *("__name__", "__file__", "__doc__", "__builtins__", "__annotations__"),
+    *("__name__", "__file__", "__doc__", "__builtins__", "__annotations__", "__class__"),
 }
+_AT_VARIABLE = re.compile(r"@([A-Za-z_]\w*)")
 
 
 @dataclass
 class Names:
-    """The names of one or several statements at module level, in the order they run."""
+    """The names of one or several statements at module level, in the order they run.
 
-    #: Loaded where they may not have been assigned before: name → line (from 1).
+    `needed`, `deferred` and `mentioned` map a name to its first line.
+    """
+
+    #: Loaded where they may not have been assigned before.
     needed: dict[str, int] = field(default_factory=dict)
+    #: Loaded by a function when it is called, at the earliest where it is defined.
+    deferred: dict[str, int] = field(default_factory=dict)
+    #: Loaded perhaps: in annotations and in the text of magics and queries.
+    mentioned: dict[str, int] = field(default_factory=dict)
     #: Certainly assigned once the statements have run.
     defined: set[str] = field(default_factory=set)
     #: Assigned on some path, or deleted.
@@ -27,47 +40,58 @@ class Names:
     #: Loaded at all, in whatever scope.
     used: set[str] = field(default_factory=set)
     star_imports: bool = False
+    #: Runs code that cannot be read: any name may be used or assigned.
+    opaque: bool = False
 
 
 def names_of(statements: Iterable[ast.stmt]) -> Names:
     """The names of statements that run one after the other."""
     visitor = _Module()
-    visitor.block(list(statements))
-    found = visitor.names
-    found.defined = visitor.sure
-    for name in BUILTINS - found.touched:
-        found.needed.pop(name, None)
-    found.used -= BUILTINS - found.touched
-    return found
+    visitor.block(statements)
+    visitor.names.defined = visitor.sure
+    return visitor.names
 
 
 class _Module(ast.NodeVisitor):
     """Walks module-level code in the order it runs, knowing what is certainly assigned."""
 
-    def __init__(self, around: set[str] | None = None) -> None:
+    def __init__(self) -> None:
         self.names = Names()
-        self.sure: set[str] = set(around or ())
-        #: In a class body: what is certain around it. Methods do not see the class's own names.
-        self.around = around
+        self.sure: set[str] = set()
+        #: In a class body: what is certain around it, since inner scopes see only that.
+        self.around: set[str] | None = None
+        #: Assigned from inner scopes by `global` or `:=`.
+        self.stored_globals: set[str] = set()
 
     # --- what is loaded and bound --------------------------------------------------------------
 
     def load(self, name: str, line: int) -> None:
-        self.names.used.add(name)
-        if name not in self.sure:
-            self.names.needed.setdefault(name, line)
+        self._note(self.names.needed, name, line, self.sure)
 
     def bind(self, name: str) -> None:
         self.sure.add(name)
         self.names.touched.add(name)
 
+    def _note(self, where: dict[str, int], name: str, line: int, visible: set[str]) -> None:
+        self.names.used.add(name)
+        if name not in visible:
+            where.setdefault(name, line)
+
+    def _mention(self, names: Iterable[str], line: int) -> None:
+        for name in names:
+            self._note(self.names.mentioned, name, line, self.sure)
+
+    def _inner(self, where: dict[str, int], loaded: Mapping[str, int]) -> None:
+        """What an inner scope loads: it sees this one unless this is a class's."""
+        for name, line in loaded.items():
+            self._note(where, name, line, self.sure if self.around is None else self.around)
+
     def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Load):
-            self.load(node.id, node.lineno)
-        elif isinstance(node.ctx, ast.Store):
+        if isinstance(node.ctx, ast.Store):
             self.bind(node.id)
-        else:
-            self.load(node.id, node.lineno)
+            return
+        self.load(node.id, node.lineno)
+        if isinstance(node.ctx, ast.Del):
             self.sure.discard(node.id)
             self.names.touched.add(node.id)
 
@@ -76,14 +100,15 @@ class _Module(ast.NodeVisitor):
             self.visit(statement)
 
     def branches(self, *blocks: list[ast.stmt]) -> None:
-        """Blocks of which one runs: certain is what all of them assign."""
-        before = set(self.sure)
+        """Blocks of which one runs: certain is what all assign that go on to what follows."""
+        before = self.sure
         after = []
         for statements in blocks:
             self.sure = set(before)
             self.block(statements)
-            after.append(self.sure)
-        self.sure = set.intersection(*after)
+            if not _leaves(statements):
+                after.append(self.sure)
+        self.sure = set.intersection(*after) if after else set(before)
 
     # --- statements whose order is not their fields' order --------------------------------------
 
@@ -99,7 +124,7 @@ class _Module(ast.NodeVisitor):
         self.visit(node.target)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        self.visit(node.annotation)
+        self._annotation(node.annotation)
         if node.value is not None:
             self.visit(node.value)
             self.visit(node.target)
@@ -116,80 +141,80 @@ class _Module(ast.NodeVisitor):
 
     def visit_IfExp(self, node: ast.IfExp) -> None:
         self.visit(node.test)
-        before = set(self.sure)
-        self.visit(node.body)
-        self.sure = set(before)
-        self.visit(node.orelse)
-        self.sure = before
+        self._perhaps(node.body)
+        self._perhaps(node.orelse)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
         self.visit(node.values[0])
+        self._perhaps(*node.values[1:])
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        self.visit(node.left)
+        self.visit(node.comparators[0])
+        self._perhaps(*node.comparators[1:])
+
+    def _perhaps(self, *nodes: ast.AST) -> None:
+        """What may not run assigns nothing for certain."""
         before = set(self.sure)
-        for value in node.values[1:]:
-            self.visit(value)
+        for node in nodes:
+            self.visit(node)
         self.sure = before
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         self.visit(node.iter)
-        before = set(self.sure)
-        self.visit(node.target)
-        self.block(node.body)
-        self.sure = set(before)
+        self._perhaps(node.target, *node.body)
         self.branches([], node.orelse)
 
     visit_AsyncFor = visit_For  # noqa: N815
 
     def visit_While(self, node: ast.While) -> None:
         self.visit(node.test)
-        before = set(self.sure)
-        self.block(node.body)
-        self.sure = before
+        self._perhaps(*node.body)
         self.branches([], node.orelse)
 
     def visit_Try(self, node: ast.Try) -> None:
         before = set(self.sure)
-        self.block(node.body)
-        self.block(node.orelse)
+        self.block([*node.body, *node.orelse])
         after = [self.sure]
         for handler in node.handlers:
             self.sure = set(before)
-            if handler.type is not None:
-                self.visit(handler.type)
-            if handler.name:
-                self.bind(handler.name)
-            self.block(handler.body)
-            if handler.name:
-                self.sure.discard(handler.name)
-            after.append(self.sure)
-        self.sure = set.intersection(*after)
+            self._handler(handler)
+            if not _leaves(handler.body):
+                after.append(self.sure)
+        certain = set.intersection(*after)
         # `finally` also runs where nothing of the body did.
-        certain, self.sure = self.sure, set(before)
+        self.sure = set(before)
         self.block(node.finalbody)
         self.sure |= certain
 
     visit_TryStar = visit_Try  # noqa: N815
+
+    def _handler(self, handler: ast.ExceptHandler) -> None:
+        if handler.type is not None:
+            self.visit(handler.type)
+        if handler.name:
+            self.bind(handler.name)
+        self.block(handler.body)
+        if handler.name:
+            self.sure.discard(handler.name)  # Python deletes it
 
     def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
             self.visit(item.context_expr)
             if item.optional_vars is not None:
                 self.visit(item.optional_vars)
-        # A context manager may swallow an exception in the middle of the body.
         before = set(self.sure)
         self.block(node.body)
-        suppresses = any("suppress" in ast.unparse(item.context_expr) for item in node.items)
-        if suppresses:
+        # A manager that swallows exceptions may end the body anywhere.
+        if any(re.search("suppress|raises|ignore", ast.dump(i.context_expr)) for i in node.items):
             self.sure = before
 
     visit_AsyncWith = visit_With  # noqa: N815
 
     def visit_Match(self, node: ast.Match) -> None:
         self.visit(node.subject)
-        before = set(self.sure)
         for case in node.cases:
-            self.sure = set(before)
-            self.visit(case)
-        self.sure = before
+            self._perhaps(case)
 
     def visit_MatchAs(self, node: ast.MatchAs) -> None:
         if node.pattern is not None:
@@ -222,145 +247,156 @@ class _Module(ast.NodeVisitor):
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for decorator in node.decorator_list:
             self.visit(decorator)
-        self._arguments(node.args)
-        for annotation in _annotations(node):
-            self.visit(annotation)
+        self._defaults(node.args)
+        for argument in ast.walk(node.args):
+            if isinstance(argument, ast.arg) and argument.annotation is not None:
+                self._annotation(argument.annotation)
+        if node.returns is not None:
+            self._annotation(node.returns)
         self.bind(node.name)
-        self._free(node)
+        self._function(node)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
-        self._arguments(node.args)
-        self._free(node)
+        self._defaults(node.args)
+        self._function(node)
 
-    def _arguments(self, arguments: ast.arguments) -> None:
+    def _defaults(self, arguments: ast.arguments) -> None:
         for default in [*arguments.defaults, *arguments.kw_defaults]:
             if default is not None:
                 self.visit(default)
 
-    def _free(self, node: ast.AST) -> None:
-        """A function's globals are needed when it is called; at its definition at the earliest."""
-        free = _globals_of(node)
-        for name, line in free.loaded.items():
-            if self.around is not None and name not in self.around:
-                self.names.needed.setdefault(name, line)
-            self.load(name, line)
-        self.names.touched |= free.stored
+    def _annotation(self, node: ast.expr) -> None:
+        """May never be evaluated: with `from __future__ import annotations`, in newer Pythons."""
+        found = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+        self._mention(found, node.lineno)
+
+    def _function(self, node: ast.AST) -> None:
+        outer = _without_outer_parts(node)
+        free = free_names(outer)
+        self._inner(self.names.deferred, free.loaded)
+        self._store_globals(free.stored)
+        self._dynamic_calls(outer)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        own = {parameter.name for parameter in getattr(node, "type_params", [])} - self.sure
+        self.sure |= own
         for part in [*node.decorator_list, *node.bases, *[k.value for k in node.keywords]]:
             self.visit(part)
-        body = _Module(around=set(self.sure))
+        body = _Class(self.sure)
         body.block(node.body)
-        local = body.names.touched
-        for name, line in body.names.needed.items():
+        found = body.names
+        for name, line in found.needed.items():
             self.load(name, line)
-        self.names.used |= body.names.used - local
+        self._note_all(self.names.deferred, found.deferred)
+        self._note_all(self.names.mentioned, found.mentioned)
+        self.names.used |= found.used - found.touched
+        self._store_globals(body.stored_globals)
+        self.names.opaque |= found.opaque
+        self.sure -= own
         self.bind(node.name)
 
-    def _comprehension(self, node: ast.AST, generators: list[ast.comprehension]) -> None:
-        self.visit(generators[0].iter)
-        free = _globals_of(node)
-        for name, line in free.loaded.items():
-            self.load(name, line)
-        # `:=` inside a comprehension binds outside it, where the comprehension runs at all.
-        self.names.touched |= free.stored
+    def _note_all(self, where: dict[str, int], names: Mapping[str, int]) -> None:
+        for name, line in names.items():
+            self._note(where, name, line, self.sure)
 
-    def visit_ListComp(self, node: ast.ListComp) -> None:
-        self._comprehension(node, node.generators)
+    def visit_TypeAlias(self, node: ast.AST) -> None:
+        """`type X = …` is evaluated when it is asked for."""
+        self._annotation(node.value)  # type: ignore[attr-defined]
+        self.visit(node.name)  # type: ignore[attr-defined]
 
-    def visit_SetComp(self, node: ast.SetComp) -> None:
-        self._comprehension(node, node.generators)
+    def _comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+    ) -> None:
+        self.visit(node.generators[0].iter)
+        free = free_names(node)
+        self._inner(self.names.needed, free.loaded)
+        # `:=` binds outside, where the comprehension gets there at all.
+        self._store_globals(free.stored)
+        self._dynamic_calls(node)
 
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:
-        self._comprehension(node, node.generators)
+    def _store_globals(self, names: set[str]) -> None:
+        self.names.touched |= names
+        self.stored_globals |= names
 
-    def visit_DictComp(self, node: ast.DictComp) -> None:
-        self._comprehension(node, node.generators)
+    visit_ListComp = visit_SetComp = _comprehension  # noqa: N815
+    visit_GeneratorExp = visit_DictComp = _comprehension  # noqa: N815
 
+    # --- code in texts -------------------------------------------------------------------------
 
-@dataclass
-class _Globals:
-    loaded: dict[str, int] = field(default_factory=dict)
-    stored: set[str] = field(default_factory=set)
+    def visit_Call(self, node: ast.Call) -> None:
+        self.generic_visit(node)
+        self._dynamic_call(node)
 
+    def _dynamic_calls(self, node: ast.AST) -> None:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Call):
+                self._dynamic_call(part)
 
-def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
-    arguments = node.args
-    every = [
-        *arguments.posonlyargs,
-        *arguments.args,
-        *arguments.kwonlyargs,
-        *filter(None, [arguments.vararg, arguments.kwarg]),
-    ]
-    found = [argument.annotation for argument in every if argument.annotation is not None]
-    return [*found, node.returns] if node.returns is not None else found
+    def _dynamic_call(self, node: ast.Call) -> None:
+        """Magics, `eval("xs")`, `globals()`, `frame.query("a > @limit")`."""
+        magic = magic_call(node)
+        if magic is not None:
+            found = magic_names(*magic)
+            self._mention(found.mentioned, node.lineno)
+            self.names.touched |= found.assigned
+            self.names.opaque |= found.opaque
+        elif isinstance(node.func, ast.Name):
+            self._code_in_text(node.func.id, node)
+        elif isinstance(node.func, ast.Attribute) and is_ipython(node.func.value):
+            self.names.opaque = True
+        elif isinstance(node.func, ast.Attribute) and node.func.attr in ("query", "eval"):
+            for text in _texts(node):
+                self._mention(_AT_VARIABLE.findall(text), node.lineno)
 
-
-def _globals_of(node: ast.AST) -> _Globals:
-    """The module-level names that a function, lambda or comprehension loads or stores.
-
-    Python's own symbol table decides what is local, so that every rule of scoping is its.
-    """
-    statement = node if isinstance(node, ast.stmt) else ast.Expr(value=node)  # type: ignore[arg-type]
-    lines: dict[str, int] = {}
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            lines.setdefault(part.id, part.lineno)
-    found = _Globals()
-    text = ast.unparse(ast.fix_missing_locations(ast.Module(body=[statement], type_ignores=[])))
-    if any(isinstance(part, (ast.Await, ast.AsyncFor, ast.AsyncWith)) for part in ast.walk(node)):
-        text = text if isinstance(node, ast.AsyncFunctionDef) else _in_async(text)
-
-    def walk(table: symtable.SymbolTable, depth: int) -> None:
-        for symbol in table.get_symbols():
-            outer = symbol.is_global() if depth else False
-            if not outer:
-                continue
-            if symbol.is_referenced():
-                name = symbol.get_name()
-                found.loaded.setdefault(name, lines.get(name, getattr(node, "lineno", 1)))
-            if symbol.is_assigned():
-                found.stored.add(symbol.get_name())
-        for child in table.get_children():
-            walk(child, depth + 1)
-
-    top = symtable.symtable(text, "<cell>", "exec")
-    walk(top, 0)
-    # Since Python 3.12 a comprehension at module level is no table of its own: read it directly.
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-        _inlined(node, lines, found)
-    return found
+    def _code_in_text(self, function: str, node: ast.Call) -> None:
+        if function in ("globals", "locals") or (function == "vars" and not node.args):
+            self.names.opaque = True
+        elif function in ("eval", "exec") and function not in self.sure:
+            texts = _texts(node)
+            try:
+                found = names_of(ast.parse("\n".join(texts)).body)
+            except (SyntaxError, ValueError):
+                texts = []
+            if not texts:
+                self.names.opaque = True
+                return
+            self._mention(found.used, node.lineno)
+            self.names.touched |= found.touched
+            self.names.opaque |= found.opaque
 
 
-def _in_async(text: str) -> str:
-    indented = "\n".join(f"    {line}" for line in text.splitlines())
-    return f"async def _():\n{indented}\n"
+class _Class(_Module):
+    """A class body: what it binds is its own, what its methods declare global is not."""
+
+    def __init__(self, around: set[str]) -> None:
+        super().__init__()
+        self.around = set(around)
+        self.sure = around | {"__module__", "__qualname__"}
 
 
-def _inlined(node: ast.AST, lines: dict[str, int], found: _Globals) -> None:
-    """The names of a comprehension: all that it loads, without what its `for` binds."""
-    bound = {
-        part.id
-        for generator in ast.walk(node)
-        if isinstance(generator, ast.comprehension)
-        for part in ast.walk(generator.target)
-        if isinstance(part, ast.Name)
-    }
-    inner = {
-        argument.arg
-        for part in ast.walk(node)
-        if isinstance(part, ast.Lambda)
-        for argument in ast.walk(part.args)
-        if isinstance(argument, ast.arg)
-    }
-    for part in ast.walk(node):
-        if isinstance(part, ast.NamedExpr) and isinstance(part.target, ast.Name):
-            found.stored.add(part.target.id)
-        elif (
-            isinstance(part, ast.Name)
-            and isinstance(part.ctx, ast.Load)
-            and part.id not in bound | inner
-        ):
-            found.loaded.setdefault(part.id, lines[part.id])
+def _leaves(statements: list[ast.stmt]) -> bool:
+    """Whether what follows the block does not run after it."""
+    leaving = (ast.Raise, ast.Return, ast.Break, ast.Continue)
+    return bool(statements) and isinstance(statements[-1], leaving)
+
+
+def _texts(node: ast.Call) -> list[str]:
+    first = node.args[0] if node.args else None
+    return [first.value] if isinstance(first, ast.Constant) and isinstance(first.value, str) else []
+
+
+def _without_outer_parts(node: ast.AST) -> ast.AST:
+    """A function without what is evaluated where it is defined: decorators, defaults and so on."""
+    bare = copy.deepcopy(node)
+    if isinstance(bare, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        bare.decorator_list, bare.returns = [], None
+    if isinstance(bare, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        none = ast.copy_location(ast.Constant(None), bare)
+        bare.args.defaults = [none for _ in bare.args.defaults]
+        bare.args.kw_defaults = [d and none for d in bare.args.kw_defaults]
+        for argument in ast.walk(bare.args):
+            if isinstance(argument, ast.arg):
+                argument.annotation = None
+    return bare

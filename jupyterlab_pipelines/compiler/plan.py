@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..models import KernelVariable, Problem, StepInput, StepPlan, StepRequest
 from .cells import Cell, read_cells
-from .packages import imported_modules, requirements
-from .slices import Notebook, Piece, Slice
+from .packages import requirements
+from .pieces import SEPARATOR
+from .slices import Notebook, Slice
 
-#: The line before each part of the code, as editors that know cells in scripts understand it.
-SEPARATOR = "# %%"
+#: A package by name, address or path, without what a shell or pip would take for something else.
+REQUIREMENT = re.compile(r"[A-Za-z0-9./~][^'\n\\]*")
 
 
 def plan_step(request: StepRequest) -> StepPlan:
@@ -30,12 +31,17 @@ def plan_step(request: StepRequest) -> StepPlan:
         )
     notebook = _notebook(cells, request)
     known = {variable.name: variable for variable in request.variables}
-    inputs, sliced = choose_inputs(notebook, request, known)
-    problems = _undefined(notebook, sliced, known) + _unusable(inputs, known)
+    inputs, sliced = choose_inputs(notebook, request)
+    packages = _packages(sliced, request)
+    problems = _undefined(notebook, sliced, cells, known)
+    problems += _unusable(inputs, known) + _bad_packages(packages)
+    if request.interpreter is None:
+        # The kernel was not asked yet, and may know what no cell defines.
+        inputs += [StepInput(name=name) for name in sliced.undefined]
     return StepPlan(
         name=request.name.strip() or _name(request),
         inputs=inputs,
-        packages=_packages(sliced, request),
+        packages=packages,
         code=code_of(sliced, inputs),
         included=[p.cell.id for p in sliced.pieces if p.cell.id not in notebook.selected],
         problems=problems,
@@ -43,61 +49,87 @@ def plan_step(request: StepRequest) -> StepPlan:
 
 
 def _notebook(cells: Sequence[Cell], request: StepRequest) -> Notebook:
-    """The notebook without unselected cells that cannot be read: they cannot come along."""
-    selected = set(request.selection.selected)
-    return Notebook([cell for cell in cells if cell.problem is None], selected)
+    """The notebook without cells that cannot be read: none of the selected ones is.
+
+    What cannot be read cannot have run, so no other cell can depend on it.
+    """
+    live = {variable.name for variable in request.variables if _is_usable(variable)}
+    live |= {one.name for one in request.inputs or [] if one.source != "recompute"}
+    readable = [cell for cell in cells if cell.problem is None]
+    return Notebook(readable, request.selection.selected, live)
 
 
 def sliced_notebook(request: StepRequest, inputs: Sequence[StepInput]) -> Slice:
     """The code for a plan whose inputs are chosen."""
     notebook = _notebook(read_cells(request.selection.cells), request)
-    return notebook.slice({one.name for one in inputs if one.source == "recompute"})
+    return notebook.slice(_names(inputs, "recompute"), _names(inputs, "snapshot"))
+
+
+def _names(inputs: Iterable[StepInput], source: str) -> set[str]:
+    return {one.name for one in inputs if one.source == source}
 
 
 # --- inputs ------------------------------------------------------------------------------------
 
 
-def choose_inputs(
-    notebook: Notebook, request: StepRequest, known: dict[str, KernelVariable]
-) -> tuple[list[StepInput], Slice]:
-    """Every input with its source: the user's choice, or the best that the kernel offers."""
+def choose_inputs(notebook: Notebook, request: StepRequest) -> tuple[list[StepInput], Slice]:
+    """Every input with its source: the user's choice, or the best that the kernel offers.
+
+    What is computed again may need less than what is given, and what a snapshot refers to may
+    need more, so the answer is approached in rounds.
+    """
     chosen = {one.name: one for one in request.inputs or []}
+    known = {variable.name: variable for variable in request.variables}
     recomputed: dict[str, StepInput] = {}
+    snapshots: set[str] = set()
     while True:
-        sliced = notebook.slice(recomputed)
+        sliced = notebook.slice(recomputed, snapshots)
         given = []
         for name, makers in sliced.inputs.items():
-            proposal = chosen.get(name) or _proposal(name, makers, known.get(name))
-            given.append(_completed(proposal, makers, known.get(name)))
-        again = {one.name: one for one in given if one.source == "recompute"}
-        again |= {name: StepInput(name=name) for name in sliced.forced - again.keys()}
-        if not again.keys() - recomputed.keys():
+            variable = known.get(name)
+            one = chosen.get(name) or _proposal(name, makers, variable, notebook)
+            given.append(_completed(one, makers, variable))
+        again = {one.name: one for one in given if one.source == "recompute" and one.defined_in}
+        if again.keys() - recomputed.keys():
+            recomputed.update(again)
+        elif _names(given, "snapshot") - snapshots:
+            snapshots |= _names(given, "snapshot")
+        else:
             # Recomputed inputs stay in the answer, so that the choice can be changed back.
             return [*given, *recomputed.values()], sliced
-        recomputed.update(again)
 
 
-def _proposal(name: str, makers: list[Cell], variable: KernelVariable | None) -> StepInput:
-    proposed = StepInput(name=name, defined_in=[cell.id for cell in makers])
-    if variable is None or variable.error:
+def _proposal(
+    name: str, makers: list[Cell], variable: KernelVariable | None, notebook: Notebook
+) -> StepInput:
+    """The kernel's value where it is the one that the selection starts with."""
+    proposed = StepInput(name=name)
+    if variable is None or not _is_usable(variable):
+        return proposed
+    if makers and notebook.is_assigned_since(name):
         return proposed
     if variable.is_json:
         return proposed.model_copy(update={"source": "parameter", "value": variable.value})
-    if variable.snapshot:
-        return proposed.model_copy(update={"source": "snapshot", "snapshot": variable.snapshot})
-    return proposed
+    if makers and (name in notebook.definitions.scalars or not notebook.can_be_saved(name)):
+        return proposed
+    return proposed.model_copy(update={"source": "snapshot", "snapshot": variable.snapshot})
 
 
-def _completed(
-    proposal: StepInput, makers: list[Cell], variable: KernelVariable | None
-) -> StepInput:
+def _is_usable(variable: KernelVariable) -> bool:
+    return variable.error is None and (variable.is_json or variable.snapshot is not None)
+
+
+def _completed(one: StepInput, makers: list[Cell], variable: KernelVariable | None) -> StepInput:
     """What the kernel and the notebook know of an input, whoever chose its source."""
     known: dict[str, object] = {"defined_in": [cell.id for cell in makers]}
     if variable is not None:
         known |= {"type": variable.type, "preview": variable.preview or (variable.error or "")}
-    if proposal.source == "snapshot" and proposal.snapshot is None and variable is not None:
+    kind = known.get("type", one.type)
+    if one.source == "parameter" and kind == "float" and type(one.value) is int:
+        known["value"] = float(one.value)  # JavaScript writes 1.0 as 1
+    if one.source == "snapshot" and one.snapshot is None and variable is not None:
         known["snapshot"] = variable.snapshot
-    return proposal.model_copy(update=known)
+    return one.model_copy(update=known)
 
 
 # --- problems ----------------------------------------------------------------------------------
@@ -118,30 +150,41 @@ def _problems_of_reading(cells: Sequence[Cell], request: StepRequest) -> list[Pr
 
 
 def _undefined(
-    notebook: Notebook, sliced: Slice, known: dict[str, KernelVariable]
+    notebook: Notebook, sliced: Slice, cells: Sequence[Cell], live: dict[str, KernelVariable]
 ) -> list[Problem]:
     problems = []
     for name, (cell, line) in sliced.undefined.items():
-        later = notebook.defined_later(name)
+        later = notebook.defined_later(name, cell)
+        broken = _broken_definition(name, cells)
         if later is not None:
-            reason = f"{name} is defined only in {later.title}, after the selection"
-            step = f"Move {later.title} up, or select it too."
-        elif name in known:
-            reason = f"{name} is in the kernel, but no cell of the notebook defines it"
+            reason = f"{name} is defined only in {later.title}, after it is used"
+            step = f"Move {later.title} up."
+        elif broken is not None:
+            reason = f"{name} is defined in {broken.title}, which cannot be read"
+            step = f"Correct {broken.title}, then open this dialog again."
+        elif name in live:
+            why = live[name].error or "its value could not be saved"
+            reason = f"{name} is in the kernel, but no cell defines it and {why}"
             step = f"Define {name} in a cell before the selection."
         else:
             reason = f"{name} is not defined in the notebook"
             step = f"Define {name} in a cell before the selection, or correct its name."
-        problems.append(
-            Problem(
-                message=f"{cell.title.capitalize()}, line {line}: {reason}.",
-                next_step=step,
-                cell=cell.id,
-                line=line,
-                place=cell.title,
-            )
-        )
+        problems.append(_problem_at(cell, line, reason, step))
     return problems
+
+
+def _problem_at(cell: Cell, line: int, reason: str, step: str) -> Problem:
+    message = f"{cell.title.capitalize()}, line {line}: {reason}."
+    return Problem(message=message, next_step=step, cell=cell.id, line=line, place=cell.title)
+
+
+def _broken_definition(name: str, cells: Sequence[Cell]) -> Cell | None:
+    """A cell that cannot be read and whose text seems to define a name."""
+    definition = re.compile(rf"^\s*(?:def |class |import .*)?\b{re.escape(name)}\b(?!\s*==)", re.M)
+    for cell in cells:
+        if cell.problem is not None and definition.search(cell.source):
+            return cell
+    return None
 
 
 def _unusable(inputs: Sequence[StepInput], known: dict[str, KernelVariable]) -> list[Problem]:
@@ -160,6 +203,18 @@ def _unusable(inputs: Sequence[StepInput], known: dict[str, KernelVariable]) -> 
     return problems
 
 
+def _bad_packages(packages: Sequence[str]) -> list[Problem]:
+    return [
+        Problem(
+            message=f"{package!r} is not a package that pip can install.",
+            next_step="Write a name, with a version if need be: scikit-learn==1.8.0.",
+            place="packages",
+        )
+        for package in packages
+        if not REQUIREMENT.fullmatch(package)
+    ]
+
+
 # --- packages, name, code ----------------------------------------------------------------------
 
 
@@ -167,7 +222,7 @@ def _packages(sliced: Slice, request: StepRequest) -> list[str]:
     if request.packages is not None:
         return request.packages
     statements = [statement for piece in sliced.pieces for statement in piece.statements]
-    return requirements(imported_modules(statements), request.distributions)
+    return requirements(statements, request.distributions)
 
 
 def _name(request: StepRequest) -> str:
@@ -199,17 +254,11 @@ def _code_of_cells(cells: Sequence[Cell], selected: Sequence[str]) -> str:
 
 def code_of(sliced: Slice, inputs: Sequence[StepInput]) -> str:
     """The code as the dialog shows it; given inputs are named, not their values."""
-    given = {one.name: one for one in inputs if one.source != "recompute"}
+    given = [one.name for one in inputs if one.source != "recompute"]
     parts = []
     for number, piece in enumerate(sliced.pieces):
-        names = sorted(n for n in given if sliced.needed_at.get(n) == number)
+        names = [name for name in given if sliced.needed_at.get(name) == number]
         if names:
             parts.append(f"{SEPARATOR} Inputs: {', '.join(names)}")
-        parts.append(f"{piece_title(piece)}\n{piece.source}")
+        parts.append(f"{piece.title}\n{piece.source}")
     return "\n\n".join(parts)
-
-
-def piece_title(piece: Piece) -> str:
-    """The separator line of a part."""
-    title = piece.cell.title
-    return f"{SEPARATOR} {title.capitalize() if piece.whole else f'From {title}'}"

@@ -151,7 +151,9 @@ def _output_html(output):
     if kind == "stream":
         return "<pre>%s</pre>" % html.escape(str(output["text"]))
     if kind == "error":
-        return '<pre class="error">%s</pre>' % html.escape(ANSI.sub("", "\n".join(output["traceback"])))
+        return '<pre class="error">%s</pre>' % html.escape(
+            ANSI.sub("", "\n".join(output["traceback"]))
+        )
     data = output["data"]
     if "text/html" in data:
         return "<div>%s</div>" % data["text/html"]

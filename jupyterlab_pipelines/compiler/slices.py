@@ -1,323 +1,248 @@
 """What a selection of cells needs from the rest of the notebook, in the notebook's order.
 
 Of the cells that are not selected, imports, functions, classes and settings of modules come along
-as they are. What is left are variables: each becomes an input, whose value is a parameter, a
-snapshot of the kernel's, or computed again by the cells that make it.
+as they are. What is left are variables: each becomes an input, whose value is given (a parameter,
+a snapshot of the kernel's) or computed again, by cells that run whole before the selection.
 
-Recomputing is conservative. A cell that merely reads a variable may change it (`xs.append(1)`,
-`f(xs)`, `ys = xs`), so every earlier cell that shares a variable with one that is recomputed is
-recomputed too.
+Computing again is conservative. A cell that merely reads a variable may change it (`xs.append(1)`,
+`f(xs)`, `ys = xs`), so every earlier cell that shares a variable with one that runs, runs too;
+only cells that cannot but look at data, and variables that hold numbers and texts, are excepted.
+For the same reason a cell *between* selected ones that shares a variable with a later one runs,
+and all that it shares is computed again: whether the kernel's values are those of before it or of
+after it cannot be known.
 """
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .cells import Cell
-from .names import BUILTINS, Names, names_of
-
-#: Calls that set a module up, rather than draw or compute with it.
-_SETTING = re.compile(
-    r"(seed|\w*_seed|set|set_\w+|use|use_\w+|filterwarnings|simplefilter|basicConfig|register\w*"
-    r"|enable\w*|disable\w*|config\w*|insert|append|update|setup|init|init_\w+|reset_\w+)$"
-)
-_SETTING_MAGICS = {"matplotlib", "load_ext", "autoreload", "config", "env", "set_env", "precision"}
-
-
-@dataclass
-class Piece:
-    """A part of the code that will run: a whole cell, or what comes along of one."""
-
-    cell: Cell
-    statements: list[ast.stmt]
-    whole: bool
-
-    @property
-    def source(self) -> str:
-        """The code: a whole cell as the user wrote it."""
-        if self.whole:
-            return self.cell.source
-        return "\n".join(_text(self.cell, statement) for statement in self.statements)
+from .cells import Cell, Part
+from .definitions import Definitions
+from .pieces import Piece
+from .statements import is_definition, is_future_import, is_import
 
 
 @dataclass
 class Slice:
-    """The answer for one selection and one choice of what to recompute."""
+    """The answer for one selection and one choice of what to compute again."""
 
     pieces: list[Piece] = field(default_factory=list)
     #: Variables to be given: name → the cells that define them.
     inputs: dict[str, list[Cell]] = field(default_factory=dict)
-    #: Before which piece a given variable has to be there.
+    #: The piece before which each of them is given.
     needed_at: dict[str, int] = field(default_factory=dict)
+    #: Names that nothing defines: name → the place that needs it.
     undefined: dict[str, tuple[Cell, int]] = field(default_factory=dict)
-    #: Variables that cannot be given, since the selection needs two values of them in turn.
-    forced: set[str] = field(default_factory=set)
 
 
 class Notebook:
-    """A notebook's cells with the names of each, read once."""
+    """A notebook's cells up to the last selected one, and what their names stand for."""
 
-    def __init__(self, cells: Sequence[Cell], selected: Iterable[str]) -> None:
-        self.cells = list(cells)
-        self.selected = set(selected)
-        self.names = [names_of(cell.statements) for cell in self.cells]
-        chosen = [index for index, cell in enumerate(self.cells) if cell.id in self.selected]
-        self.chosen = chosen
-        last = chosen[-1] if chosen else -1
-        self.earlier = [i for i in range(last + 1) if self.cells[i].id not in self.selected]
-        self._parts = {index: _Parts(self.cells[index]) for index in self.earlier}
-        self._modules = {name for parts in self._parts.values() for name in parts.imports}
-        self._fixed = self._names_of_fixed_parts()
-
-    def _names_of_fixed_parts(self) -> set[str]:
-        """Names that only imports, functions and classes bind, in every earlier cell."""
-        fixed = {name for parts in self._parts.values() for name in parts.fixed}
-        variable = {name for parts in self._parts.values() for name in parts.variables}
-        return fixed - variable
-
-    def slice(self, recompute: Iterable[str]) -> Slice:
-        """The code and the inputs where the values of `recompute` are computed again."""
-        again = set(recompute)
-        while True:
-            cells = self._cells_to_run(again)
-            answer = self._assemble(cells)
-            # A variable that is needed twice with a cell between that changes it has two values.
-            if not answer.forced - again:
-                return answer
-            again |= answer.forced
-
-    def _cells_to_run(self, again: set[str]) -> set[int]:
-        """Selected cells, and every earlier one that shares a variable to be recomputed."""
-        running: set[int] = set(self.chosen)
-        names = set(again)
-        while True:
-            grown = {
-                index
-                for index in self.earlier
-                if index not in running and names & self._variables(self.names[index])
-            }
-            if not grown:
-                return running
-            running |= grown
-            for index in grown:
-                names |= self._variables(self.names[index])
-
-    def _variables(self, names: Names) -> set[str]:
-        """Names of a cell that can hold data which another cell changes."""
-        return (names.used | names.touched) - self._fixed - BUILTINS
-
-    def _assemble(self, running: set[int]) -> Slice:
-        answer = Slice()
-        along = self._what_comes_along(running)
-        available: set[str] = set()
-        given: set[str] = set()
-        for index, cell in enumerate(self.cells[: self.chosen[-1] + 1]):
-            if index not in running:
-                statements = along.get(index, [])
-                if statements:
-                    answer.pieces.append(Piece(cell, statements, whole=False))
-                    available |= names_of(statements).touched
-                hidden = self.names[index].touched & given
-                answer.forced |= {
-                    name for name in hidden if self._needed_after(name, index, running)
-                }
-                continue
-            answer.pieces.append(Piece(cell, cell.statements, whole=True))
-            names = self.names[index]
-            for name, line in names.needed.items():
-                if name in available or name in given:
-                    continue
-                makers = self._makers(name, index, running)
-                if makers:
-                    answer.inputs[name] = makers
-                    answer.needed_at[name] = len(answer.pieces) - 1
-                    given.add(name)
-                elif not self._bound_by_selection(name, running):
-                    answer.undefined.setdefault(name, (cell, line))
-            available |= names.defined
-        self._inputs_of_what_comes_along(answer, along, running, given)
-        return answer
-
-    def _inputs_of_what_comes_along(
-        self, answer: Slice, along: dict[int, list[ast.stmt]], running: set[int], given: set[str]
+    def __init__(
+        self, cells: Sequence[Cell], selected: Iterable[str], live: Iterable[str] = ()
     ) -> None:
-        """Constants that functions use are inputs as much as those that the selection uses."""
-        for index, statements in along.items():
-            for name in names_of(statements).needed:
-                if name in given or name in self._fixed or name in answer.inputs:
-                    continue
-                makers = self._makers(name, len(self.cells), running)
-                if makers:
-                    answer.inputs[name] = makers
-                    places = [
-                        p
-                        for p, piece in enumerate(answer.pieces)
-                        if piece.cell is self.cells[index]
-                    ]
-                    answer.needed_at[name] = places[0] if places else 0
+        """`live` are names that the kernel has values of, whether a cell defines them or not."""
+        self.selected = set(selected)
+        self.live = set(live)
+        chosen = [index for index, cell in enumerate(cells) if cell.id in self.selected]
+        self.cells = list(cells[: chosen[-1] + 1])
+        self.after = list(cells[chosen[-1] + 1 :])
+        self.chosen = chosen
+        self.others = [i for i in range(len(self.cells)) if i not in set(chosen)]
+        self.definitions = Definitions(self.cells)
+        self._variables = [self._variables_of(cell) for cell in self.cells]
+        self._changing = [i for i in self.others if not self.definitions.only_looks(self.cells[i])]
 
-    def _needed_after(self, name: str, index: int, running: set[int]) -> bool:
-        return any(name in self.names[i].needed for i in running if i > index)
+    def _variables_of(self, cell: Cell) -> set[str]:
+        """What a cell uses that can hold data, through the functions that it calls too."""
+        return self.definitions.variables(cell.names.used | cell.names.touched)
 
-    def _makers(self, name: str, before: int, running: set[int]) -> list[Cell]:
-        """Earlier cells that are not run and make a variable; none for what comes along."""
-        if name in self._fixed:
-            return []
-        return [
-            self.cells[i]
-            for i in self.earlier
-            if i < before and i not in running and name in self.names[i].touched
-        ]
+    def slice(self, recompute: Iterable[str], snapshots: Iterable[str] = ()) -> Slice:
+        """The code and the inputs where the values of `recompute` are computed again.
 
-    def _bound_by_selection(self, name: str, running: set[int]) -> bool:
-        """Bound somewhere in what runs, or by a star import, which may bind anything."""
-        fixed = name in self._fixed
-        return fixed or any(
-            name in self.names[i].touched or self.names[i].star_imports
-            for i in {*running, *self.earlier}
-            if i in running or self.names[i].star_imports
+        The functions and classes that `snapshots` may refer to come along.
+        """
+        running = self._cells_to_run(set(recompute))
+        wanted = set().union(*(self.cells[i].names.used for i in running))
+        for name in snapshots:
+            wanted |= self._definitions_behind(name) & self.definitions.fixed
+        return _Assembly(self, running, self._what_comes_along(running, wanted)).slice()
+
+    # --- which cells run -----------------------------------------------------------------------
+
+    def _cells_to_run(self, names: set[str]) -> set[int]:
+        """Selected cells, those that compute `names`, and those between that have an effect."""
+        while True:
+            running = {*self.chosen, *self._linked(names)}
+            later: set[str] = set()
+            more = set(names)
+            for index in range(len(self.cells) - 1, self.chosen[0], -1):
+                if index not in running and index in self._linked(later):
+                    running.add(index)
+                    more |= self._variables[index]
+                if index in running:
+                    later |= self._variables[index]
+            if more == names:
+                return running
+            names = more
+
+    def _linked(self, names: set[str]) -> set[int]:
+        """The cells that have to run for variables to be computed again."""
+        found: set[int] = set()
+        names = set(names)
+        while True:
+            more = {i for i in self._changing if i not in found and self._may_change(i, names)}
+            if not more:
+                return found
+            found |= more
+            names = names.union(*(self._variables[i] for i in more))
+
+    def _may_change(self, index: int, names: set[str]) -> bool:
+        cell = self.cells[index]
+        if names and cell.names.opaque:
+            return True
+        return bool(
+            names & cell.names.touched or names & self._variables[index] - self.definitions.scalars
         )
 
-    def _what_comes_along(self, running: set[int]) -> dict[int, list[ast.stmt]]:
-        """Per cell that is not run: its imports, definitions and settings that are needed."""
-        wanted: set[str] = set()
-        for index in running:
-            wanted |= self.names[index].used
-        kept: dict[int, list[ast.stmt]] = {}
+    def _definitions_behind(self, name: str) -> set[str]:
+        """Functions and classes that a variable's value may refer to."""
+        return {
+            used
+            for index in self._linked({name})
+            for used in self.cells[index].names.used | self.cells[index].names.touched
+            if self.definitions.is_definition(used)
+        }
+
+    def can_be_saved(self, name: str) -> bool:
+        """Whether what a variable's value may refer to is the same inside the step."""
+        return not self._definitions_behind(name) & self.definitions.moving
+
+    def is_assigned_since(self, name: str) -> bool:
+        """Whether a selected or later cell assigns a name: the kernel may have that value."""
+        cells = [*(self.cells[i] for i in self.chosen), *self.after]
+        return any(name in cell.names.touched for cell in cells)
+
+    # --- what comes along ----------------------------------------------------------------------
+
+    def _what_comes_along(self, running: set[int], wanted: set[str]) -> dict[int, list[Part]]:
+        """Per cell that does not run: its imports, definitions and settings that are wanted."""
+        idle = [i for i in self.others if i not in running]
         while True:
-            kept = {
-                index: self._parts[index].needed(wanted, self._fixed, self._modules)
-                for index in self.earlier
-                if index not in running
-            }
-            more = set(wanted)
-            for statements in kept.values():
-                more |= names_of(statements).used
+            kept = {i: [p for p in self.cells[i].parts if self._comes(p, wanted)] for i in idle}
+            more = wanted.union(*(part.names.used for parts in kept.values() for part in parts))
             if more == wanted:
-                return {index: statements for index, statements in kept.items() if statements}
+                return {index: parts for index, parts in kept.items() if parts}
             wanted = more
 
-    def defined_later(self, name: str) -> Cell | None:
-        """The first cell after the selection that defines a name."""
-        start = self.chosen[-1] + 1 if self.chosen else 0
-        for index in range(start, len(self.cells)):
-            if name in self.names[index].touched:
-                return self.cells[index]
+    def _comes(self, part: Part, wanted: Collection[str]) -> bool:
+        if part.names.star_imports or is_future_import(part.statement):
+            return True
+        if is_definition(part.statement) or is_import(part.statement):
+            return bool(part.names.touched & self.definitions.fixed & set(wanted))
+        modules = part.names.used & self.definitions.modules.keys()
+        applies = not modules or modules & set(wanted)
+        return self.definitions.is_setting(part) and bool(applies)
+
+    # --- for messages --------------------------------------------------------------------------
+
+    def defined_later(self, name: str, cell: Cell) -> Cell | None:
+        """The first cell after `cell` that defines a name."""
+        for later in [*self.cells, *self.after]:
+            if later.number > cell.number and name in later.names.touched:
+                return later
         return None
 
 
-class _Parts:
-    """An unselected cell's statements by what they are: fixed, settings, data."""
+class _Assembly:
+    """Puts the pieces in order and finds what they need."""
 
-    def __init__(self, cell: Cell) -> None:
-        self.cell = cell
-        self.imports: set[str] = set()
-        self.fixed: set[str] = set()
-        self.variables: set[str] = set()
-        for statement in cell.statements:
-            names = names_of([statement])
-            if isinstance(statement, (ast.Import, ast.ImportFrom)):
-                self.imports |= names.touched
-                self.fixed |= names.touched
-            elif _is_definition(statement):
-                self.fixed |= names.defined
-                self.variables |= names.touched - names.defined
-            elif _is_guarded_import(statement):
-                self.imports |= names.touched
-                self.fixed |= names.touched
-            else:
-                self.variables |= names.touched
-
-    def needed(self, wanted: set[str], fixed: set[str], modules: set[str]) -> list[ast.stmt]:
-        """The statements that come along for the names that are wanted."""
-        return [
-            statement
-            for statement in self.cell.statements
-            if self._is_needed(statement, wanted, fixed, modules)
-        ]
-
-    @staticmethod
-    def _is_needed(
-        statement: ast.stmt, wanted: set[str], fixed: set[str], modules: set[str]
-    ) -> bool:
-        names = names_of([statement])
-        if names.star_imports or _is_future(statement):
-            return True
-        if _is_fixed(statement):
-            return bool(names.touched & wanted & fixed)
-        # A setting that uses a variable is data: the variable would have to come along.
-        uses_data = (names.used - modules - fixed) | names.touched
-        applies = not names.used or names.used & wanted
-        return _is_setting(statement, modules) and not uses_data and bool(applies)
-
-
-def _is_definition(statement: ast.stmt) -> bool:
-    return isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-
-
-def _is_guarded_import(statement: ast.stmt) -> bool:
-    """`try: import a except ImportError: import b`, and `if x: import a`."""
-    if not isinstance(statement, (ast.Try, ast.If)):
-        return False
-    inner = [node for node in ast.walk(statement) if isinstance(node, ast.stmt)][1:]
-    return bool(inner) and all(isinstance(n, (ast.Import, ast.ImportFrom, ast.Pass)) for n in inner)
-
-
-def _is_fixed(statement: ast.stmt) -> bool:
-    return (
-        isinstance(statement, (ast.Import, ast.ImportFrom))
-        or _is_definition(statement)
-        or _is_guarded_import(statement)
-    )
-
-
-def _is_future(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
-
-
-def _is_setting(statement: ast.stmt, modules: set[str]) -> bool:
-    """A statement that only sets a module or the notebook up: seeds, styles, options."""
-    if isinstance(statement, ast.Assign):
-        return all(
-            isinstance(target, (ast.Attribute, ast.Subscript)) and _root(target) in modules
-            for target in statement.targets
+    def __init__(self, notebook: Notebook, running: set[int], along: dict[int, list[Part]]) -> None:
+        self.notebook = notebook
+        self.running = running
+        self.along = along
+        self.answer = Slice()
+        #: Certainly assigned by the pieces so far.
+        self.sure: set[str] = set()
+        #: Assigned by some piece, whichever it is.
+        self.bound = {name for i in running for name in notebook.cells[i].names.touched}
+        self.bound |= {n for parts in along.values() for p in parts for n in p.names.touched}
+        self.stars = any(notebook.cells[i].names.star_imports for i in running) or any(
+            part.names.star_imports for parts in along.values() for part in parts
         )
-    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
-        return False
-    call = statement.value
-    if isinstance(call.func, ast.Attribute) and _root(call.func) == "get_ipython":
-        first = call.args[0] if call.args else None
-        return isinstance(first, ast.Constant) and first.value in _SETTING_MAGICS
-    if isinstance(call.func, ast.Attribute) and _root(call.func) in modules:
-        return _SETTING.match(call.func.attr) is not None
-    return (
-        isinstance(call.func, ast.Name)
-        and call.func.id in modules
-        and bool(_SETTING.match(call.func.id))
-    )
 
+    def slice(self) -> Slice:
+        """The whole answer."""
+        first = 0
+        for index, cell in enumerate(self.notebook.cells):
+            if index == self.notebook.chosen[0]:
+                first = len(self.answer.pieces)
+            if index in self.running:
+                self._add(index, cell.parts, whole=True)
+            elif index in self.along:
+                self._add(index, self.along[index], whole=False)
+        # No code before the first selected cell needs a given variable, apart from settings.
+        for name in self.answer.inputs:
+            self.answer.needed_at.setdefault(name, first)
+        return self.answer
 
-def _root(node: ast.expr) -> str:
-    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
+    def _add(self, index: int, parts: list[Part], whole: bool) -> None:
+        piece = Piece(self.notebook.cells[index], [part.statement for part in parts], whole)
+        self.answer.pieces.append(piece)
+        for part in parts:
+            names = part.names
+            for name, line in names.needed.items():
+                self._need(name, line, index, now=True)
+            for name, line in names.deferred.items():
+                self._need(name, line, index, now=False)
+            for name in names.mentioned:
+                self._give(name, before=len(self.notebook.cells))
+            if names.opaque:
+                for name in self._everything():
+                    self._give(name, before=index)
+            if not whole and self.notebook.definitions.is_setting(part):
+                for name in names.used & self.answer.inputs.keys():
+                    self.answer.needed_at.setdefault(name, len(self.answer.pieces) - 1)
+            self.sure |= names.defined
 
+    def _everything(self) -> set[str]:
+        return {n for i in self.notebook.others for n in self.notebook.cells[i].names.touched}
 
-def _text(cell: Cell, statement: ast.stmt) -> str:
-    """A statement as the user wrote it, decorators included; unparsed where magics moved it."""
-    first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
-    lines = cell.source.splitlines()[first - 1 : statement.end_lineno]
-    text = "\n".join(lines)
-    try:
-        parsed = ast.parse(text).body
-    except SyntaxError:
-        return _unparsed(statement)
-    same = len(parsed) == 1 and ast.dump(parsed[0]) == ast.dump(statement)
-    return text if same else _unparsed(statement)
+    def _need(self, name: str, line: int, index: int, now: bool) -> None:
+        """Finds where a name comes from: code that runs, an input, or nowhere."""
+        if name in self.sure or self.notebook.definitions.is_builtin(name):
+            return
+        if self._give(name, before=index if now else len(self.notebook.cells)):
+            return
+        bound = self._bound_until(name, index) if now else name in self.bound
+        if bound or self.stars:
+            return
+        if name in self.notebook.live:
+            self.answer.inputs.setdefault(name, [])
+        else:
+            cell = self.notebook.cells[index]
+            self.answer.undefined.setdefault(name, (cell, line))
 
+    def _give(self, name: str, before: int) -> bool:
+        """Makes a name an input if cells that do not run define it before a cell."""
+        if name in self.sure or name in self.notebook.definitions.fixed:
+            return False
+        makers = [
+            self.notebook.cells[i]
+            for i in self.notebook.others
+            if i < before and i not in self.running and self._makes(i, name)
+        ]
+        if makers:
+            self.answer.inputs.setdefault(name, makers)
+        return bool(makers)
 
-def _unparsed(statement: ast.stmt) -> str:
-    return ast.unparse(ast.fix_missing_locations(statement))
+    def _makes(self, index: int, name: str) -> bool:
+        return name in self.notebook.cells[index].names.touched
+
+    def _bound_until(self, name: str, index: int) -> bool:
+        """Whether code up to and with a cell assigns a name on some path."""
+        if any(i <= index and self._makes(i, name) for i in self.running):
+            return True
+        parts = [part for i, parts in self.along.items() if i <= index for part in parts]
+        return any(name in part.names.touched for part in parts)
