@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from ...models import (
 from ...pipeline_text import split
 from ..base import ApiRequest, ApiResponse, ArtifactContent, Changes, Health, Stream
 from .api import Api, create_run
+from .controller import Controller
 from .engine import Engine
 from .plan.ir import Pipeline
 from .plan.preflight import preflight
@@ -153,6 +155,10 @@ class LocalBackend:
         """What changed since `cursor`. Looks now and then after runs that lost their supervisor."""
         await self._reconcile()
         return await _thread(self.engine.changes, cursor)
+
+    def fire_recurring_runs(self, stop: threading.Event) -> None:
+        """Fires them when they are due, in the caller's thread, until `stop` is set."""
+        Controller(self.engine).run(stop)
 
     async def close(self) -> None:
         """Closes the store; runs go on."""

@@ -120,7 +120,7 @@ def list_(call: Call) -> dict[str, Any]:
 
 
 def archive(call: Call) -> dict[str, Any]:
-    """Archives an experiment and every run in it."""
+    """Archives an experiment and every run in it, and disables its recurring runs."""
     experiment_id = call.path["experiment_id"]
     _row(call.engine.database, experiment_id)
     with call.engine.database.write() as connection:
@@ -132,6 +132,10 @@ def archive(call: Call) -> dict[str, Any]:
             "UPDATE runs SET storage_state = 'ARCHIVED', revision = revision + 1, changed = ?"
             " WHERE experiment_id = ? AND storage_state <> 'ARCHIVED'",
             (bump(connection), experiment_id),
+        )
+        connection.execute(
+            "UPDATE recurring_runs SET enabled = 0, updated_at = ? WHERE experiment_id = ?",
+            (to_micros(now()), experiment_id),
         )
     return {}
 

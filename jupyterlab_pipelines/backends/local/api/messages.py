@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from ....errors import BadInput
 from .protocol import snake_case
 
-Kind: TypeAlias = Literal["string", "time", "struct", "strings", "any"]
+Kind: TypeAlias = Literal["string", "time", "struct", "strings", "int64", "bool", "any"]
 Shape: TypeAlias = "Mapping[str, Kind | Mapping[str, Any] | frozenset[str]]"
 
 _TIME = re.compile(
@@ -22,6 +22,11 @@ _TIME = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
+_EXPECTED: Mapping[str, tuple[type, str]] = {
+    "string": (str, "a string"),
+    "struct": (dict, "a JSON object"),
+    "bool": (bool, "true or false"),
+}
 _STORAGE_STATES = frozenset({"STORAGE_STATE_UNSPECIFIED", "AVAILABLE", "ARCHIVED"})
 _VERSION_REFERENCE: Shape = {"pipeline_id": "string", "pipeline_version_id": "string"}
 _RUNTIME_CONFIG: Shape = {"parameters": "struct", "pipeline_root": "string"}
@@ -84,6 +89,31 @@ RUN: Shape = {
     "state_history": "any",
     "plugins_input": "any",
     "plugins_output": "any",
+}
+RECURRING_RUN: Shape = {
+    **_SOURCE,
+    "recurring_run_id": "string",
+    "display_name": "string",
+    "description": "string",
+    "service_account": "string",
+    "max_concurrency": "int64",
+    "trigger": {
+        "cron_schedule": {"start_time": "time", "end_time": "time", "cron": "string"},
+        "periodic_schedule": {
+            "start_time": "time",
+            "end_time": "time",
+            "interval_second": "int64",
+        },
+    },
+    "mode": frozenset({"MODE_UNSPECIFIED", "ENABLE", "DISABLE"}),
+    "created_at": "time",
+    "updated_at": "time",
+    "status": "any",
+    "error": "any",
+    "no_catchup": "bool",
+    "namespace": "string",
+    "experiment_id": "string",
+    "plugins_input": "any",
 }
 
 
@@ -148,18 +178,19 @@ def _value(kind: Kind | Mapping[str, Any] | frozenset[str], value: Any, place: s
     if isinstance(kind, Mapping):
         return read(kind, value, place)
     if isinstance(kind, frozenset):
-        if value not in kind:
+        if not isinstance(value, str) or value not in kind:
             raise BadInput(f"{place} must be one of {', '.join(sorted(kind))}.")
         return value
     if kind == "time":
         return seconds(value, place)
+    if kind == "int64":
+        return int64(value, place)
     if kind == "strings":
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
             raise BadInput(f"{place} must map names to strings.")
         return value
-    expected = {"string": str, "struct": dict}.get(kind, object)
+    expected, noun = _EXPECTED.get(kind, (object, ""))
     if not isinstance(value, expected):
-        noun = "a string" if kind == "string" else "a JSON object"
         raise BadInput(f"{place} must be {noun}, not {_named(value)}.")
     return value
 

@@ -17,7 +17,7 @@ from . import (
     health,
     logs,
     pipelines,
-    recurring,
+    recurring_runs,
     runs,
     tasks,
     uploads,
@@ -43,7 +43,7 @@ ROUTES: Sequence[Route] = (
     *versions.ROUTES,
     *runs.ROUTES,
     *tasks.ROUTES,
-    *recurring.ROUTES,
+    *recurring_runs.ROUTES,
     *artifacts.ROUTES,
     *logs.ROUTES,
 )

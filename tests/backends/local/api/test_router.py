@@ -33,20 +33,6 @@ def test_unknown_paths_and_methods(call: Callable[..., Any]) -> None:
     assert call("GET", f"{RUNS}/")[0] == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/apis/v2beta1/recurringruns"),
-        ("POST", "/apis/v2beta1/recurringruns"),
-        ("POST", "/apis/v2beta1/recurringruns/x:enable"),
-    ],
-)
-def test_what_is_not_there_yet_says_so(call: Callable[..., Any], method: str, path: str) -> None:
-    status, answer = call(method, path, body={})
-    assert (status, answer["code"]) == (501, 12)
-    assert "recurring runs" in answer["message"]
-
-
 def test_ids_may_hold_what_must_be_encoded(call: Callable[..., Any], add_run: Any) -> None:
     add_run(run_id="a/b:c ü")
     path = f"{RUNS}/a%2Fb%3Ac%20%C3%BC"
@@ -125,9 +111,10 @@ JSON = st.recursive(
 FIELDS = [
     "display_name", "displayName", "experiment_id", "pipeline_spec", "runtime_config", "tags",
     "pipeline", "pipeline_version", "package_url", "pipeline_version_reference", "description",
+    "trigger", "max_concurrency", "mode", "no_catchup",
 ]  # fmt: skip
 QUERIES = ["page_size", "page_token", "sort_by", "filter", "view", "cascade", "run_ids", "type",
-           "experiment_id", "parent_id", "name", "tags"]  # fmt: skip
+           "experiment_id", "parent_id", "name", "tags", "propagation_policy"]  # fmt: skip
 
 
 @settings(
@@ -136,7 +123,7 @@ QUERIES = ["page_size", "page_token", "sort_by", "filter", "view", "cascade", "r
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    route=st.sampled_from([r for r in ROUTES if "recurring" not in r.template]),
+    route=st.sampled_from(ROUTES),
     variable=st.sampled_from(["x", "%00", "..", "a%2Fb", "-1", "%F0%9F%92%A9", "'\""]),
     query=st.dictionaries(st.sampled_from(QUERIES), st.text(max_size=12)),
     body=st.dictionaries(st.sampled_from(FIELDS), JSON) | JSON,
