@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +18,8 @@ from .routes import Desk, handlers
 
 #: Seconds between two looks at the engine's runs: are there any, and are they alive?
 CARE_INTERVAL = 60.0
+#: Seconds that a recurring run which is being fired has to be fired, when the server stops.
+KEEPER_PATIENCE = 5.0
 
 
 class PipelinesApp(ExtensionApp):
@@ -43,9 +46,11 @@ class PipelinesApp(ExtensionApp):
     def initialize_settings(self) -> None:
         home = Path(self.home).expanduser() if self.home else default_home()
         self.connections = self.connections_class(home)
-        threading.Thread(
-            target=self._reconcile, name="jupyterlab-pipelines-start", daemon=True
-        ).start()
+        self._stopping = threading.Event()
+        self._keeper = threading.Thread(
+            target=self._keep_engine, name="jupyterlab-pipelines-engine", daemon=True
+        )
+        self._keeper.start()
         self._care = PeriodicCallback(self._look_after, CARE_INTERVAL * 1000)
         self._care.start()
 
@@ -55,9 +60,17 @@ class PipelinesApp(ExtensionApp):
     async def stop_extension(self) -> None:
         """Frees connections and watchers; runs go on without the server."""
         self._care.stop()
+        self._stopping.set()
+        await asyncio.to_thread(self._keeper.join, KEEPER_PATIENCE)
         await self.connections.close()
 
     # --- the embedded engine -------------------------------------------------------------------
+
+    def _keep_engine(self) -> None:
+        """Picks up what an earlier server left, then fires recurring runs until this one stops."""
+        self._reconcile()
+        with contextlib.suppress(Exception):  # the engine cannot be used: that is logged by now
+            self.connections.local_backend().fire_recurring_runs(self._stopping)
 
     def _reconcile(self) -> None:
         """Picks up runs whose supervisor is gone. The server never waits for it, nor fails."""
