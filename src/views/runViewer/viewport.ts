@@ -53,12 +53,26 @@ export function opening(
   }
   const k = READABLE_SCALE;
   if (focus) {
-    return centred(focus, frame, k);
+    return filled(centred(focus, frame, k), drawing, frame);
   }
-  if (!first || drawing.width * k <= frame.width) {
-    return { k, x: (frame.width - drawing.width * k) / 2, y: MARGIN };
-  }
-  return { ...centred(first, frame, k), y: MARGIN - first.y * k };
+  const view = first && {
+    ...centred(first, frame, k),
+    y: MARGIN - first.y * k
+  };
+  return filled(view ?? { k, x: 0, y: MARGIN }, drawing, frame);
+}
+
+/** The view moved so that no room is left empty beside a drawing that has more to show. */
+function filled(view: ITransform, drawing: ISize, frame: ISize): ITransform {
+  const bound = (at: number, length: number, room: number) => {
+    const low = room - MARGIN - length * view.k;
+    return low > MARGIN ? (low + MARGIN) / 2 : clamp(at, low, MARGIN);
+  };
+  return {
+    k: view.k,
+    x: bound(view.x, drawing.width, frame.width),
+    y: bound(view.y, drawing.height, frame.height)
+  };
 }
 
 export function centred(box: IBox, frame: ISize, k: number): ITransform {
@@ -111,5 +125,9 @@ export function shown(view: ITransform, frame: ISize): IBox {
 }
 
 function clampScale(k: number): number {
-  return Math.min(MAX_SCALE, Math.max(MIN_SCALE, k));
+  return clamp(k, MIN_SCALE, MAX_SCALE);
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value));
 }

@@ -38,6 +38,21 @@ describe('viewport', () => {
     expect(4020 * view.k + view.y).toBeCloseTo(300);
   });
 
+  it('opens a drawing that is too wide without empty room beside it', () => {
+    const size = { width: 2000, height: 200 };
+    for (const x of [0, 900, 1900]) {
+      const first = { x, y: 0, width: 100, height: 40 };
+      for (const view of [
+        opening(size, FRAME, null, first),
+        opening(size, FRAME, first, null)
+      ]) {
+        const seen = shown(view, FRAME);
+        expect(seen.x).toBeGreaterThanOrEqual(-32 / view.k);
+        expect(seen.x + seen.width).toBeLessThanOrEqual(2000 + 32 / view.k);
+      }
+    }
+  });
+
   it('zooms about a point', () => {
     const before = { x: 10, y: 20, k: 1 };
     const after = zoomAt(before, 2, 100, 100);
