@@ -10,7 +10,8 @@ from pydantic import JsonValue
 
 from .layouts import UnknownVerb, go_format, strftime
 
-_MACRO = re.compile(r"\[\[(.*?)\]\]|\{\{\$\.(.*?)\}\}")
+#: No macro is longer, and a text of a million brackets is read in no time.
+_MACRO = re.compile(r"\[\[(.{0,200}?)\]\]|\{\{\$\.(.{0,200}?)\}\}")
 _DEFAULT_LAYOUT = "20060102150405"
 _TIMES = {"ScheduledTime": "scheduled", "CurrentTime": "now"}
 _STRFTIME = re.compile(r"(scheduledTime|currentTime)\.strftime\('(.*)'\)", re.DOTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -92,3 +93,10 @@ def test_strftime_knows_its_verbs(pattern: str) -> None:
 @given(text=st.text(alphabet="[]{}$.'()%ScheduledTimeIndex20061502 \n", max_size=60))
 def test_any_text_can_be_filled(text: str) -> None:
     assert isinstance(MACROS.fill(text), str)
+
+
+def test_a_large_text_is_filled_at_once() -> None:
+    started = time.process_time()
+    for text in ("[[", "{{$.", "[[ScheduledTime.", "{{$.scheduledTime.strftime('"):
+        assert MACROS.fill(text * 20_000) == text * 20_000
+    assert time.process_time() - started < 2
