@@ -95,7 +95,7 @@ class LiveView:
         final = graph.run.state.final
         self._table.value = graph_html(graph)
         if progress is not None and progress.total:
-            self._bar.max, self._bar.value = progress.total, progress.done + progress.failed
+            self._bar.max, self._bar.value = progress.total, progress.done
         self._bar.bar_style = (
             "danger" if graph.run.state.value == "FAILED" else "success" if final else ""
         )
