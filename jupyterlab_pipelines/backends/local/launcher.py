@@ -13,8 +13,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from . import processes, runner
+from . import forking, processes, runner
 from .environments import EnvironmentFailed, Environments, Wanted, kfp_folder
+from .forking import Forked, Forkers
 from .layout import Layout
 from .records import Invocation
 
@@ -32,7 +33,7 @@ class Launch:
         directory: Path,
         on_change: Callable[[], None],
     ) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self.error: str | None = None
         self._launcher = launcher
         self._invocation = invocation
@@ -99,12 +100,13 @@ class Launch:
 
 
 class Launcher:
-    """Launches the attempts of one run on the run's interpreter."""
+    """Launches the attempts of one run on the run's interpreter; `forks` allows to fork them."""
 
-    def __init__(self, layout: Layout, interpreter: str | None) -> None:
+    def __init__(self, layout: Layout, run_id: str, interpreter: str | None, forks: bool) -> None:
         self.layout = layout
         self.interpreter = interpreter or sys.executable
         self.environments = Environments(layout)
+        self.forkers = Forkers(layout.run(run_id)) if forks else None
         self._kfp_folder = functools.cache(kfp_folder)
 
     def prepare(self, invocation: Invocation, directory: Path) -> None:
@@ -119,15 +121,18 @@ class Launcher:
 
     def start(
         self, invocation: Invocation, directory: Path, python: str
-    ) -> subprocess.Popen[bytes]:
+    ) -> subprocess.Popen[bytes] | Forked:
         """Starts the shim of a prepared attempt."""
         command = invocation.command
         if invocation.source:
             own = python == sys.executable  # which has kfp itself
             folder = "" if own else str(self._kfp_folder(self.layout))
+            if self.forkers and forking.suits(invocation):
+                forked = self.forkers.start(python, folder, directory, invocation)
+                if forked is not None:
+                    return forked
             command = [python, runner.__file__, folder, str(directory), invocation.function]
-        path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)])
-        env = processes.environment({"PATH": path, "PYTHONUNBUFFERED": "1", **invocation.env})
+        env = processes.task_environment(python, invocation.env)
         return processes.launch(directory, command, env, log=sys.stderr.fileno())
 
 

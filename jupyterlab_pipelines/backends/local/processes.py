@@ -50,6 +50,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, **(extra or {})}
 
 
+def task_environment(python: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a task on this interpreter finds in its environment, with `extra` over it."""
+    path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)])
+    return environment({"PATH": path, "PYTHONUNBUFFERED": "1", **(extra or {})})
+
+
 # --- locks -------------------------------------------------------------------------------------
 
 

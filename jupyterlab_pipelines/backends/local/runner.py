@@ -10,13 +10,15 @@ the executor input from a file, since a command line cannot hold a big one. Wher
 has no kfp (or one too old), kfp comes from KFP_FOLDER, which holds nothing else.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
 # ruff: noqa: UP031, UP036
+from __future__ import annotations
+
 import os
 import sys
+from types import ModuleType
 
 
-def find_executor(kfp_folder):
+def find_executor(kfp_folder: str) -> ModuleType:
     """kfp's executor module: the interpreter's own, else the one in `kfp_folder`."""
     try:
         from kfp.dsl import executor_main
@@ -32,10 +34,10 @@ def find_executor(kfp_folder):
             sys.path.remove(kfp_folder)
             sys.path.insert(1, kfp_folder)
             from kfp.dsl import executor_main
-    return executor_main
+    return executor_main  # type: ignore[no-any-return]
 
 
-def main(kfp_folder, directory, function):
+def main(kfp_folder: str, directory: str, function: str) -> None:
     """Runs the component; its exceptions go through, so that the log ends with them."""
     if sys.version_info < (3, 9):
         raise RuntimeError("A step needs Python 3.9 or later, not %d.%d." % sys.version_info[:2])
@@ -45,7 +47,7 @@ def main(kfp_folder, directory, function):
         executor_input = file.read()
     executor_main = find_executor(kfp_folder)
     sys.argv = [
-        executor_main.__file__,
+        str(executor_main.__file__),
         "--component_module_path",
         os.path.join(directory, "ephemeral_component.py"),  # noqa: PTH118
         "--function_to_execute",

@@ -1,7 +1,7 @@
 """Runs one attempt of a task as its parent, and leaves what happened in files.
 
-Started by `processes.launch` with ``python -I -S`` in a session of its own, it imports only what
-starts fast and nothing of this package. Its arguments are
+Started by `processes.launch` with ``python -I -S``, or forked by `forker.py`, each in a session of
+its own, it imports only what starts fast and nothing of this package. Its arguments are
 
     DIRECTORY LOG_LIMIT GRACE COMMAND [ARGUMENT ...]
 
@@ -136,14 +136,18 @@ class Shim:
         self.cutter = os.open(os.path.join(directory, "log.txt"), flags, 0o600)
         self.seen = os.fstat(self.log).st_size
 
-    def run(self, command: list[str]) -> None:
-        """Starts the command, waits for its end and writes both files."""
+    def run(self) -> bool:
+        """Starts the command's process, waits for its end and writes both files.
+
+        True in that process, which is to turn into the command; false in the shim's own.
+        """
         kills = oom_kills()
         gate, opener = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(opener)
-            self._become(command, gate)
+            self._pass(gate)
+            return True
         os.close(gate)
         self.group = child
         try:
@@ -165,9 +169,10 @@ class Shim:
         self._cut_log()
         crash_point("shim-before-exit")
         self._write_exit(status, oom_kills() > kills)
+        return False
 
-    def _become(self, command: list[str], gate: int) -> None:
-        """In the child: waits until start.json is written, then turns into the command."""
+    def _pass(self, gate: int) -> None:
+        """In the child: waits until start.json is written; the log is its output from then on."""
         try:
             os.setpgid(0, 0)
             if os.read(gate, 1) != b"g":
@@ -184,11 +189,7 @@ class Shim:
                 signal.SIGXFSZ,
             ):
                 signal.signal(number, signal.SIG_DFL)
-            os.execvp(command[0], command)  # noqa: S606
-        except OSError as error:
-            text = "Cannot start %s: %s\n" % (command[0], os.strerror(error.errno or 0))
-            os.write(2, text.encode())
-        finally:
+        except OSError:
             os._exit(127)
 
     def _write_start(self, child: int) -> None:
@@ -252,9 +253,11 @@ class Shim:
         return self.log_limit + len(LOG_MARKER)
 
 
-def main(arguments: list[str]) -> int:
-    """Runs the arguments above; the exit status."""
-    directory, log_limit, grace = arguments[0], int(arguments[1]), float(arguments[2])
+def attend(directory: str, log_limit: int, grace: float) -> int | None:
+    """Claims the attempt and sees to it; the shim's exit status.
+
+    Null in the command's process, which is to turn into the command.
+    """
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # until there is something to stop
     try:
@@ -262,5 +265,19 @@ def main(arguments: list[str]) -> int:
             return ALREADY_CLAIMED
     except FileNotFoundError:
         return NO_DIRECTORY
-    Shim(directory, log_limit, grace).run(arguments[3:])
-    return 0
+    return None if Shim(directory, log_limit, grace).run() else 0
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the arguments above; the exit status."""
+    status = attend(arguments[0], int(arguments[1]), float(arguments[2]))
+    if status is not None:
+        return status
+    command = arguments[3:]
+    try:
+        os.execvp(command[0], command)  # noqa: S606
+    except OSError as error:
+        text = "Cannot start %s: %s\n" % (command[0], os.strerror(error.errno or 0))
+        os.write(2, text.encode())
+    finally:
+        os._exit(127)

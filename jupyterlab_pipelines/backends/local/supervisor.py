@@ -63,8 +63,9 @@ class Supervisor:
         self.wake_end, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         os.set_blocking(self.wake_end, False)
-        launcher = Launcher(layout, store.interpreter)
-        self.attempts = Attempts(layout, store, self.scheduler, launcher, self.wake)
+        forks = bool(store.setting("forks", 1))
+        self.launcher = Launcher(layout, run_id, store.interpreter, forks)
+        self.attempts = Attempts(layout, store, self.scheduler, self.launcher, self.wake)
         self.waiting: list[Waiting] = []
         self.tick = Tick()
         self.canceling = False
@@ -254,9 +255,13 @@ class Supervisor:
         if self.waiting:
             limit = min(limit, max(0.0, min(one.due for one in self.waiting) - time.monotonic()))
             limit = max(limit, 0.01)
-        ready, _, _ = select.select([self.wake_end], [], [], limit)
-        if ready:
+        forkers = self.launcher.forkers
+        ears = forkers.ears if forkers else []
+        ready, _, _ = select.select([self.wake_end, *ears], [], [], limit)
+        if self.wake_end in ready:
             os.read(self.wake_end, 4096)
+        if forkers:
+            forkers.hear()
 
 
 def _resumable(records: dict[str, TaskRecord]) -> dict[str, TaskRecord]:

@@ -56,6 +56,16 @@ def supervisors(living: list[psutil.Process]) -> list[psutil.Process]:
     return found
 
 
+def forkers(living: list[psutil.Process]) -> list[psutil.Process]:
+    """What tasks are forked off, without the shims and tasks, which look like it."""
+    found = {}
+    for process in living:
+        with contextlib.suppress(psutil.Error):
+            if any(word.endswith("forker.py") for word in process.cmdline()):
+                found[process.pid] = (process, process.ppid())
+    return [process for process, parent in found.values() if parent not in found]
+
+
 @pytest.mark.parametrize("point", POINTS)
 def test_a_supervisor_killed_at_a_named_point(
     engine: Engine,
@@ -108,22 +118,33 @@ def test_a_shim_killed_at_a_named_point(
 def kill_at_random(
     engine: Engine, run_id: str, processes: Any, chance: random.Random, rounds: int
 ) -> int:
-    """Kills the run's supervisor again and again, and starts it again; how often."""
+    """Kills the run's supervisor again and again, and starts it again; how often.
+
+    Now and then what tasks are forked off is killed a moment earlier.
+    """
     kills = 0
     deadline = time.monotonic() + 60
     while kills < rounds and engine.get_run(run_id).finished_at is None:
         assert time.monotonic() < deadline
         engine.reconcile()
         time.sleep(chance.uniform(0, 0.9))
-        for process in supervisors(processes()):
-            process.kill()
-            kills += 1
+        living = processes()
+        victims = supervisors(living)
+        kills += len(victims)
+        if chance.random() < 0.5:
+            victims = forkers(living) + victims
+        for process in victims:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+            time.sleep(chance.choice([0, 0, 0.02]))
     return kills
 
 
 def random_kills(
     engine: Engine, submit: Submit, finished: Finished, processes: Any, tmp_path: Path, seed: int
 ) -> None:
+    with engine.database.write() as connection:
+        connection.execute("INSERT INTO meta VALUES ('forks', ?)", (seed % 2,))
     run_id = submit(diamond(tmp_path, seconds=0.4))
     assert kill_at_random(engine, run_id, processes, random.Random(seed), rounds=5) > 0
     assert finished(run_id).state is State.SUCCEEDED
