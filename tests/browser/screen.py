@@ -169,10 +169,6 @@ class RunViewer:
     def name(self) -> Locator:
         return self.node.locator("header h1")
 
-    @property
-    def steps(self) -> Locator:
-        return self.node.locator(".jp-PipelinesGraph-node.jp-mod-step")
-
     def step(self, task: str) -> Locator:
         """A node of the graph, by its task or artifact id."""
         return self.node.locator(f'.jp-PipelinesGraph-node[data-node="{task}"]')
@@ -182,11 +178,16 @@ class RunViewer:
         expect(self.state).to_have_text(word, timeout=RUN_MS)
 
     def expect_all_succeeded(self, count: int) -> None:
-        """Wait until the run and each of its steps succeeded."""
+        """Wait until the run and each of its tasks succeeded."""
         self.expect_run("Succeeded")
-        expect(self.steps).to_have_count(count)
-        done = f'.jp-PipelinesGraph-node.jp-mod-step[{STATE}="SUCCEEDED"]'
-        expect(self.node.locator(done)).to_have_count(count)
+        chips = self.panel.get_by_role("group", name="Show tasks by state").get_by_role("button")
+        expect(chips).to_have_text([f"All{count}", f"Succeeded{count}"])
+
+    def open_task(self, name: str) -> Locator:
+        """Press a task in the panel's list; its panel."""
+        self.panel.locator(".jp-PipelinesTasks-row", has_text=name).click()
+        expect(self.panel.get_by_role("heading", name=name)).to_be_visible()
+        return self.panel
 
     def select(self, task: str) -> Locator:
         """Click a node; its panel."""

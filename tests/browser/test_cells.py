@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.screen import Files, Notebook
@@ -21,16 +19,18 @@ def test_cells_of_the_example_run_as_a_step(page: Page) -> None:
     expect(dialog.input("regularization")).to_contain_text("float")
     expect(dialog.source("regularization")).to_have_value("parameter")
     expect(dialog.field("Value of regularization as JSON")).to_have_value("0.1")
-    expect(dialog.source("images_train")).to_have_value(re.compile("snapshot|recompute"))
+    expect(dialog.source("images_train")).to_have_value("snapshot")
+    expect(dialog.input("images_train")).to_contain_text("ndarray")
     expect(dialog.packages.filter(has_text="scikit-learn")).to_have_count(1)
     expect(dialog.code).to_contain_text("model.fit(images_train, digits_train)")
 
     dialog.field("Step name").fill("train and evaluate")
     viewer = dialog.run()
     expect(viewer.name).to_have_text("train and evaluate")
-    viewer.expect_all_succeeded(1)
+    # The step, and one task for each snapshot of a value that the kernel holds.
+    viewer.expect_all_succeeded(5)
 
-    viewer.steps.click()
+    viewer.open_task("train-and-evaluate")
     outputs = viewer.tab("Outputs")
     expect(outputs.get_by_role("heading", name="Report")).to_be_visible()
     expect(outputs.get_by_role("cell", name="test digits")).to_be_visible()
