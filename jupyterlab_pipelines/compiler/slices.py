@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from .cells import Cell, Part
 from .definitions import Definitions
 from .pieces import Piece
-from .statements import is_definition, is_future_import, is_import
+from .statements import defined_name, is_definition, is_future_import, is_import
 
 
 @dataclass
@@ -124,6 +124,10 @@ class Notebook:
         cells = [*(self.cells[i] for i in self.chosen), *self.after]
         return any(name in cell.names.touched for cell in cells)
 
+    def is_assigned_after(self, name: str) -> bool:
+        """Whether a cell after the last selected one assigns a name."""
+        return any(name in cell.names.touched for cell in self.after)
+
     # --- what comes along ----------------------------------------------------------------------
 
     def _what_comes_along(self, running: set[int], wanted: set[str]) -> dict[int, list[Part]]:
@@ -168,9 +172,10 @@ class _Assembly:
         #: Assigned by some piece, whichever it is.
         self.bound = {name for i in running for name in notebook.cells[i].names.touched}
         self.bound |= {n for parts in along.values() for p in parts for n in p.names.touched}
-        self.stars = any(notebook.cells[i].names.star_imports for i in running) or any(
-            part.names.star_imports for parts in along.values() for part in parts
-        )
+        ran = [notebook.cells[i].names for i in running]
+        ran += [part.names for parts in along.values() for part in parts]
+        #: Names come from where they cannot be read: a star import, `exec`.
+        self.unknown = any(names.star_imports or names.opaque for names in ran)
 
     def slice(self) -> Slice:
         """The whole answer."""
@@ -195,7 +200,10 @@ class _Assembly:
             for name, line in names.needed.items():
                 self._need(name, line, index, now=True)
             for name, line in names.deferred.items():
-                self._need(name, line, index, now=False)
+                if not self._give(name, before=len(self.notebook.cells)) and (
+                    self._is_used(part) or not self.notebook.is_assigned_after(name)
+                ):
+                    self._need(name, line, index, now=False)
             for name in names.mentioned:
                 self._give(name, before=len(self.notebook.cells))
             if names.opaque:
@@ -205,6 +213,18 @@ class _Assembly:
                 for name in names.used & self.answer.inputs.keys():
                     self.answer.needed_at.setdefault(name, len(self.answer.pieces) - 1)
             self.sure |= names.defined
+
+    def _is_used(self, part: Part) -> bool:
+        """Whether any code that runs uses a definition; code that defines none is used itself."""
+        if not is_definition(part.statement):
+            return True
+        cells = (self.notebook.cells[i].parts for i in self.running)
+        return any(
+            defined_name(part.statement) in other.names.used
+            for parts in (*cells, *self.along.values())
+            for other in parts
+            if other is not part
+        )
 
     def _everything(self) -> set[str]:
         return {n for i in self.notebook.others for n in self.notebook.cells[i].names.touched}
@@ -216,7 +236,7 @@ class _Assembly:
         if self._give(name, before=index if now else len(self.notebook.cells)):
             return
         bound = self._bound_until(name, index) if now else name in self.bound
-        if bound or self.stars:
+        if bound or self.unknown:
             return
         if name in self.notebook.live:
             self.answer.inputs.setdefault(name, [])
