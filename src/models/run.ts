@@ -141,6 +141,10 @@ export class RunModel implements IDisposable {
       if (graph.revision >= this._revision) {
         this._replace(graph);
       }
+      if (graph.revision < this._heard) {
+        this._heard = -1;
+        void this.refresh();
+      }
       this._know({ error: null });
     } catch (reason) {
       if (!signal.aborted) {
@@ -179,7 +183,9 @@ export class RunModel implements IDisposable {
 
   private _apply(delta: GraphDelta): void {
     if (!this._topology) {
-      return; // the first fetch is under way and brings all of it
+      // The first fetch is under way; it brings all of it, or is older and is made again.
+      this._heard = Math.max(this._heard, delta.revision);
+      return;
     }
     if (delta.revision <= this._revision) {
       return;
@@ -243,6 +249,8 @@ export class RunModel implements IDisposable {
   private _tasks: Record<string, TaskStatus> = {};
   private _artifacts: Record<string, ArtifactStatus> = {};
   private _revision = -1;
+  /** The newest revision told of before there was a graph to apply it to. */
+  private _heard = -1;
   private _condition: ICondition = {
     loading: false,
     error: null,

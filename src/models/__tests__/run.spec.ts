@@ -110,6 +110,27 @@ describe('RunModel', () => {
     expect(model.tasks['train'].state).toBe('SUCCEEDED');
   });
 
+  it('reads again when a change was told before the first, older graph came', async () => {
+    let answer: (graph: RunGraph) => void = () => undefined;
+    const slow = jest
+      .fn()
+      .mockReturnValueOnce(new Promise<RunGraph>(done => (answer = done)))
+      .mockResolvedValue({ ...graph(), revision: 9 });
+    const late = new RunModel(client({ graph: slow }), events, 'local', 'r2');
+    FakeSocket.last.say({
+      seq: ++seq,
+      topic: 'run',
+      connection: 'local',
+      run_id: 'r2',
+      delta: { ...delta({ revision: 9 }), tasks: {} }
+    });
+    await settle();
+    answer(graph());
+    await settle();
+    expect(slow).toHaveBeenCalledTimes(2);
+    late.dispose();
+  });
+
   it('says why it may be out of date, until it is not', async () => {
     await push(null, { stale: 'The cluster does not answer.' });
     expect(model.stale).toBe('The cluster does not answer.');
