@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from .cells import Cell, Part
 from .definitions import Definitions
 from .pieces import Piece
-from .statements import defined_name, is_definition, is_future_import, is_import
+from .statements import changed_names, defined_name, is_definition, is_future_import, is_import
 
 
 @dataclass
@@ -120,9 +120,16 @@ class Notebook:
         return not self._definitions_behind(name) & self.definitions.moving
 
     def is_assigned_since(self, name: str) -> bool:
-        """Whether a selected or later cell assigns a name: the kernel may have that value."""
+        """Whether a selected or later cell assigns or changes a name.
+
+        The kernel may have run it already, and then has the value of afterwards.
+        """
         cells = [*(self.cells[i] for i in self.chosen), *self.after]
-        return any(name in cell.names.touched for cell in cells)
+        return any(
+            name in cell.names.touched
+            or any(name in changed_names(part.statement) for part in cell.parts)
+            for cell in cells
+        )
 
     def is_assigned_after(self, name: str) -> bool:
         """Whether a cell after the last selected one assigns a name."""

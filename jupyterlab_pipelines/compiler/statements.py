@@ -150,6 +150,22 @@ def _looks(call: ast.Call, modules: Mapping[str, str], own: Collection[str]) -> 
     return isinstance(call.func, ast.Attribute) and call.func.attr in _LOOKING_METHODS
 
 
+def changed_names(statement: ast.stmt) -> set[str]:
+    """Names whose value a statement visibly changes: `x[k] = …`, `x.append(…)`, `inplace=True`."""
+    found = set()
+    for node in ast.walk(statement):
+        if isinstance(node, (ast.Attribute, ast.Subscript)):
+            if not isinstance(node.ctx, ast.Load):
+                found.add(root(node))
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            function = node.value.func
+            if isinstance(function, ast.Attribute) and function.attr not in _LOOKING_METHODS:
+                found.add(root(function))
+        elif isinstance(node, ast.Call) and any(k.arg == "inplace" for k in node.keywords):
+            found.add(root(node.func))
+    return found - {""}
+
+
 def scalar_assignment(statement: ast.stmt, scalars: Collection[str]) -> bool:
     """Whether it assigns names to numbers, texts and truth values, which nothing else can change.
 
