@@ -24,7 +24,8 @@ const RESERVED_CLASS = /^(jp|lm|p|cm)-/i;
 /** The only images that load nothing from anywhere. */
 const INLINE_IMAGE = /^data:image\/(png|jpeg|gif|webp);base64,/i;
 
-const LINK = /^(https?:|mailto:|#)/i;
+/** A link within the document leads nowhere without ids: it would open the lab once more. */
+const LINK = /^(https?:|mailto:)/i;
 
 /**
  * No command linker, no `data-*`, no styles, no reserved classes, no image that is fetched:

@@ -38,6 +38,11 @@ describe('OutputSanitizer', () => {
     expect(clean).not.toMatch(forbidden);
   });
 
+  it('keeps no link into the lab itself', () => {
+    expect(sanitize('<a href="#top">x</a>')).toBe('<a>x</a>');
+    expect(sanitize('<a href="lab?reset">x</a>')).toBe('<a>x</a>');
+  });
+
   it('keeps inline images and outside links, in a tab of their own', () => {
     const image = 'data:image/png;base64,iVBORw0KGgo=';
     expect(sanitize(`<img src="${image}">`)).toContain(image);
