@@ -102,9 +102,17 @@ class Forker:
                     number, status = map(int, line.split())
                     self._open.pop(number).status = status
                 if not data:
-                    self._close()
+                    self._part()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Lets the forker go, and waits a moment for it."""
+        with self._lock:
+            if self.alive:
+                self._part()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+
+    def _part(self) -> None:
         self.alive = False
         for forked in self._open.values():
             forked.status = -1
@@ -139,12 +147,18 @@ class Forkers:
     @property
     def ears(self) -> list[int]:
         """Descriptors that can be read once there is something to hear."""
-        with self._lock:
-            return [one.ear for one in self._forkers.values() if one is not None and one.alive]
+        return [one.ear for one in self._started() if one.alive]
 
     def hear(self) -> None:
         """Takes in what all of them have to say."""
-        with self._lock:
-            forkers = [one for one in self._forkers.values() if one is not None]
-        for forker in forkers:
+        for forker in self._started():
             forker.hear()
+
+    def close(self) -> None:
+        """Lets all of them go."""
+        for forker in self._started():
+            forker.close()
+
+    def _started(self) -> list[Forker]:
+        with self._lock:
+            return [one for one in self._forkers.values() if one is not None]

@@ -135,6 +135,11 @@ class Launcher:
         env = processes.task_environment(python, invocation.env)
         return processes.launch(directory, command, env, log=sys.stderr.fileno())
 
+    def close(self) -> None:
+        """Ends what tasks are forked off; shims and tasks stay."""
+        if self.forkers:
+            self.forkers.close()
+
 
 def _write_whole(path: Path, text: str) -> None:
     temporary = path.with_suffix(".tmp")

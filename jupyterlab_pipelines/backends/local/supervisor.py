@@ -9,6 +9,7 @@ any point and started again, it goes on from the store and from what the shims l
 from __future__ import annotations
 
 import contextlib
+import heapq
 import os
 import select
 import shutil
@@ -16,7 +17,6 @@ import signal
 import sys
 import time
 import traceback
-from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -46,7 +46,8 @@ _RESERVE = 2**20
 class Waiting:
     """A task that has its inputs and waits for a slot, or for its retry's time."""
 
-    due: float
+    due: float  # on the monotonic clock; 0: at once
+    turn: int  # among those due at once
     task: ReadyTask = field(compare=False)
 
 
@@ -66,7 +67,8 @@ class Supervisor:
         forks = bool(store.setting("forks", 1))
         self.launcher = Launcher(layout, run_id, store.interpreter, forks)
         self.attempts = Attempts(layout, store, self.scheduler, self.launcher, self.wake)
-        self.waiting: list[Waiting] = []
+        self.waiting: list[Waiting] = []  # a heap
+        self._turns = 0
         self.tick = Tick()
         self.canceling = False
         self.blocked = False
@@ -98,6 +100,7 @@ class Supervisor:
                 crash_point("after-all-launches")
                 continue
             if self.tick.over:
+                self.launcher.close()
                 return
             self.tick = Tick()
             self._wait()
@@ -129,8 +132,12 @@ class Supervisor:
         if hit is not None:
             self.scheduler.finished(task.task_id, hit)
             return True
-        self.waiting.append(Waiting(self.attempts.due(task), task))
+        self._await(task)
         return False
+
+    def _await(self, task: ReadyTask) -> None:
+        self._turns += 1
+        heapq.heappush(self.waiting, Waiting(self.attempts.due(task), self._turns, task))
 
     def _cached(self, task: ReadyTask) -> Outcome | None:
         if not task.cache_key:
@@ -142,18 +149,15 @@ class Supervisor:
         """Commits intents for as many waiting tasks as have a slot and whose time has come."""
         if self.blocked or self.canceling or not self.waiting:
             return []
-        self.waiting.sort()
         limit = self.store.setting("workers", max(16, 4 * (os.cpu_count() or 1)))
         moment = time.monotonic()
         begun = []
-        queue = deque(self.waiting)
-        while queue and queue[0].due <= moment and self.attempts.running < limit:
-            task = queue.popleft().task
+        while self.waiting and self.waiting[0].due <= moment and self.attempts.running < limit:
+            task = heapq.heappop(self.waiting).task
             attempt = self.attempts.intend(task)
             self.tick.note(attempt)
             self.scheduler.started(task.task_id)
             begun.append(attempt)
-        self.waiting = list(queue)
         return begun
 
     def _settle(self, ended: Ended) -> None:
@@ -162,7 +166,7 @@ class Supervisor:
         state = State(ended.attempt.state)
         task = ended.task
         if state is State.FAILED and not self.canceling and self.attempts.may_retry(task):
-            self.waiting.append(Waiting(self.attempts.due(task), task))
+            self._await(task)
             return
         error = ended.attempt.error if state is State.FAILED else None
         self.scheduler.finished(task.task_id, Outcome(state, ended.outputs, error))
@@ -253,8 +257,9 @@ class Supervisor:
     def _wait(self) -> None:
         limit = _BUSY if self.attempts.watching else _CALM
         if self.waiting:
-            limit = min(limit, max(0.0, min(one.due for one in self.waiting) - time.monotonic()))
-            limit = max(limit, 0.01)
+            left = self.waiting[0].due - time.monotonic()
+            if left > 0:  # else it waits for a slot, which an end makes free
+                limit = min(limit, max(left, 0.01))
         forkers = self.launcher.forkers
         ears = forkers.ears if forkers else []
         ready, _, _ = select.select([self.wake_end, *ears], [], [], limit)

@@ -15,6 +15,7 @@ from jupyterlab_pipelines.backends.local.engine import Engine
 from jupyterlab_pipelines.errors import Conflict, NotFound
 from jupyterlab_pipelines.models import Run, State
 from tests.backends.local.steps import pipeline, step
+from tests.backends.local.test_crashes import supervisors
 
 Submit = Callable[..., str]
 Finished = Callable[..., Run]
@@ -63,9 +64,8 @@ def test_stop_works_without_a_supervisor(
     nap = "import time; print('on', flush=True); time.sleep(99)"
     run_id = submit(pipeline({"nap": step(nap)}))
     until(running(engine, run_id, "nap"))
-    for process in processes():
-        if "supervisor" in " ".join(process.cmdline()):
-            process.kill()
+    for process in supervisors(processes()):
+        process.kill()
     engine.terminate(run_id)
     assert finished(run_id).state is State.CANCELED
     until(lambda: not processes(), timeout=2)
@@ -116,10 +116,12 @@ def test_a_finished_supervisor_leaves_no_process(
 def test_an_idle_supervisor_takes_little_time(
     engine: Engine, submit: Submit, until: Any, processes: Any
 ) -> None:
+    with engine.database.write() as connection:
+        connection.execute("INSERT INTO meta VALUES ('workers', 1)")
     nap = "import time; print('on', flush=True); time.sleep(99)"
-    run_id = submit(pipeline({"nap": step(nap)}))
+    run_id = submit(pipeline({"nap": step(nap), "waiting": step(nap)}))
     until(running(engine, run_id, "nap"))
-    supervisor = next(one for one in processes() if "supervisor" in " ".join(one.cmdline()))
+    (supervisor,) = supervisors(processes())
     time.sleep(0.3)
     before = sum(supervisor.cpu_times()[:2])
     time.sleep(2)
