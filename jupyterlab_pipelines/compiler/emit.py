@@ -18,6 +18,8 @@ _SDK = "kfp-2.14.0"
 _FUNCTION = "run_step"
 #: What the runner needs where the interpreter has it not: nothing on a notebook's kernel.
 _RUNNER_PACKAGES = ("ipython", "matplotlib-inline")
+#: The texts of the component's module, in this order.
+_CARRIED = ("record.py", "runner.py")
 #: Names that the component's function uses itself.
 _RESERVED = ("notebook", "report", "PARTS", "run_parts", "float")
 #: Integers up to here are the same as the double that a pipeline's parameter may become.
@@ -114,7 +116,8 @@ def _part(title: str, source: str, inputs: list[str], selected: bool) -> dict[st
 
 def _source(parts: Sequence[dict[str, Any]], given: _Given, folder: str) -> str:
     """The component's module: kfp's imports, the runner, and the function that calls it."""
-    runner = Path(__file__).with_name("runner.py").read_text(encoding="utf-8")
+    folder_of_texts = Path(__file__).parent
+    runner = "\n\n".join((folder_of_texts / name).read_text("utf-8") for name in _CARRIED)
     arguments = ["notebook: Output[Artifact]", "report: Output[HTML]"]
     arguments += [f"{port}: {_python_type(one)}" for port, one in given.parameters.items()]
     arguments += [f"{port}: Input[Artifact]" for port in given.snapshots]

@@ -1,183 +1,37 @@
 """Runs the parts of a step with notebook semantics; its text is carried inside the component.
 
-It stands alone: Python 3.8 or newer, the standard library and IPython, whatever interpreter runs
-the step. Nothing of this package imports it.
+It stands behind the text of `record.py`: Python 3.8 or newer, the standard library and IPython,
+whatever interpreter runs the step. Nothing of this package imports it.
 """
 
+import asyncio
 import base64
-import html
+import builtins
+import getpass
 import importlib.util
 import json
 import logging
 import os
 import pickle
-import re
 import shutil
 import sys
 import tempfile
 import types
 
 
-#: Characters of one stream that a cell keeps; the log has all.
-MOST_TEXT = 1 << 20
-#: Colours of a traceback, which a log does not show.
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class _Text:
-    """What a stream wrote, piece by piece."""
-
-    def __init__(self):
-        self.pieces = []
-        self.room = MOST_TEXT
-
-    def append(self, text):
-        if self.room > 0:
-            self.room -= len(text)
-            self.pieces.append(text if self.room > 0 else "\n… The rest is in the log.\n")
-
-    def __str__(self):
-        return "".join(self.pieces)
-
-
-class _Record:
-    """The executed notebook and its report, written whole after every part."""
-
-    def __init__(self, parts, notebook_path, report_path):
-        # Absolute, since cells may change the folder.
-        self.paths = os.path.abspath(notebook_path), os.path.abspath(report_path)
-        self.cells = [_cell(number, part) for number, part in enumerate(parts)]
-        self.current = None
-        self.clear_on_next = False
-        self.displays = {}
-
-    def begin(self, number):
-        self.current = self.cells[number]
-        self.clear_on_next = False
-
-    def add(self, output):
-        if self.current is None:
-            return
-        if self.clear_on_next:
-            del self.current["outputs"][:]
-            self.clear_on_next = False
-        self.current["outputs"].append(output)
-
-    def stream(self, name, text):
-        if self.current is None:
-            return
-        outputs = self.current["outputs"]
-        if not outputs or outputs[-1].get("name") != name or self.clear_on_next:
-            self.add({"output_type": "stream", "name": name, "text": _Text()})
-        outputs[-1]["text"].append(text)
-
-    def display(self, data, metadata, transient, update):
-        display_id = (transient or {}).get("display_id")
-        if update and display_id in self.displays:
-            self.displays[display_id].update(data=data, metadata=metadata)
-            return
-        output = {"output_type": "display_data", "data": data, "metadata": metadata}
-        if display_id is not None:
-            self.displays[display_id] = output
-        self.add(output)
-
-    def clear(self, wait):
-        if wait:
-            self.clear_on_next = True
-        elif self.current is not None:
-            del self.current["outputs"][:]
-
-    def write(self):
-        version = "%d.%d.%d" % sys.version_info[:3]
-        notebook = {
-            "nbformat": 4,
-            "nbformat_minor": 5,
-            "metadata": {
-                "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-                "language_info": {"name": "python", "version": version},
-            },
-            "cells": self.cells,
-        }
-        _write(self.paths[0], json.dumps(notebook, default=str, ensure_ascii=False))
-        _write(self.paths[1], _report(self.cells))
-
-
-def _cell(number, part):
-    return {
-        "cell_type": "code",
-        "id": "part-%d" % (number + 1),
-        "metadata": {"title": part["title"], "selected": part["selected"]},
-        "execution_count": None,
-        "source": part["source"],
-        "outputs": [],
-    }
-
-
-def _write(path, text):
-    """Replaces a file whole: a reader never sees half of it."""
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder)
-    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
-
-
-def _report(cells):
-    """The outputs as one page, for viewers that know HTML and not notebooks."""
-    body = []
-    for cell in cells:
-        outputs = "".join(_output_html(output) for output in cell["outputs"])
-        if outputs:
-            body.append("<section>%s</section>" % outputs)
-    style = (
-        "body{font-family:system-ui,sans-serif;margin:1rem;max-width:60rem}"
-        "pre{white-space:pre-wrap;overflow-wrap:anywhere}img{max-width:100%}"
-        "table{border-collapse:collapse}td,th{padding:.2em .6em;text-align:right}"
-        ".error{color:#b3261e}"
-    )
-    return (
-        '<!DOCTYPE html><html><head><meta charset="utf-8"><style>%s</style></head><body>%s</body></html>'
-        % (
-            style,
-            "\n".join(body) or "<p>The step displayed nothing.</p>",
-        )
-    )
-
-
-def _output_html(output):
-    kind = output["output_type"]
-    if kind == "stream":
-        return "<pre>%s</pre>" % html.escape(str(output["text"]))
-    if kind == "error":
-        return '<pre class="error">%s</pre>' % html.escape(
-            ANSI.sub("", "\n".join(output["traceback"]))
-        )
-    data = output["data"]
-    if "text/html" in data:
-        return "<div>%s</div>" % data["text/html"]
-    for mime in ("image/png", "image/jpeg"):
-        if mime in data:
-            return '<img alt="Figure" src="data:%s;base64,%s">' % (mime, data[mime].strip())
-    if "image/svg+xml" in data:
-        encoded = base64.b64encode(data["image/svg+xml"].encode("utf-8")).decode("ascii")
-        return '<img alt="Figure" src="data:image/svg+xml;base64,%s">' % encoded
-    text = data.get("text/markdown", data.get("text/latex", data.get("text/plain", "")))
-    return "<pre>%s</pre>" % html.escape(str(text))
-
-
 class _Tee:
     """A stream that writes to the task's log as it comes, and into the notebook."""
 
     def __init__(self, stream, name, record):
-        self._stream = stream
+        self.log = stream
         self._name = name
         self._record = record
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
     def write(self, text):
-        self._stream.write(text)
-        self._stream.flush()
+        self.log.write(text)
+        self.log.flush()
         if text:
             self._record.stream(self._name, text)
         return len(text)
@@ -190,7 +44,68 @@ class _Tee:
         return False
 
     def __getattr__(self, name):
-        return getattr(self._stream, name)
+        return getattr(self.log, name)
+
+
+def _log(text, name):
+    """Writes to the task's log alone."""
+    stream = getattr(sys, name)
+    stream = getattr(stream, "log", stream)
+    stream.write(str(text) + "\n")
+    stream.flush()
+
+
+def _no_input(prompt="", *_, **__):
+    raise EOFError(
+        "A pipeline step cannot ask for input (%r). Put the value into a variable in an earlier "
+        "cell: it becomes an input of the step." % str(prompt)
+    )
+
+
+class _Surroundings:
+    """A `__main__`, folder, streams and logging of the cells' own, as in a fresh kernel."""
+
+    def __init__(self, record, folder):
+        self.module = types.ModuleType("__main__")
+        self._record = record
+        self._folder = folder
+
+    def __enter__(self):
+        root = logging.getLogger()
+        self._before = (
+            os.getcwd(),
+            (sys.stdout, sys.stderr, sys.modules["__main__"], sys.argv),
+            (builtins.input, getpass.getpass),
+            (root.handlers[:], root.level),
+        )
+        if self._folder and os.path.isdir(self._folder):
+            os.chdir(self._folder)
+            sys.path.insert(0, self._folder)
+        # Figures are displayed where the cell ends. Only looked up: importing it would import
+        # matplotlib before the choice is made.
+        inline = importlib.util.find_spec("matplotlib_inline") is not None
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline" if inline else "agg"
+        sys.stdout = _Tee(sys.stdout, "stdout", self._record)
+        sys.stderr = _Tee(sys.stderr, "stderr", self._record)
+        # Pickles of classes that cells define look for them in `__main__`.
+        sys.modules["__main__"] = self.module
+        # The executor's arguments and log lines are not the notebook's.
+        sys.argv = [""]
+        root.handlers[:] = []
+        root.setLevel(logging.WARNING)
+        builtins.input = getpass.getpass = _no_input
+
+    def __exit__(self, *_):
+        folder, system, asking, logs = self._before
+        root = logging.getLogger()
+        root.handlers[:], level = logs
+        root.setLevel(level)
+        builtins.input, getpass.getpass = asking
+        sys.stdout, sys.stderr, sys.modules["__main__"], sys.argv = system
+        os.chdir(folder)
+
+
+# --- IPython -------------------------------------------------------------------------------------
 
 
 def _shell(record, module, folder):
@@ -211,7 +126,7 @@ def _shell(record, module, folder):
         def publish(self, data, metadata=None, source=None, transient=None, update=False, **_):
             record.display(encoded(data), metadata or {}, transient, update)
             if "text/plain" in data and not update:
-                _log(data["text/plain"])
+                _log(data["text/plain"], "stdout")
 
         def clear_output(self, wait=False):
             record.clear(wait)
@@ -224,13 +139,13 @@ def _shell(record, module, folder):
             record.add(
                 {
                     "output_type": "execute_result",
-                    "execution_count": None,
+                    "execution_count": record.current["execution_count"],
                     "data": encoded(format_dict),
                     "metadata": md_dict or {},
                 }
             )
             if "text/plain" in format_dict:
-                _log(format_dict["text/plain"])
+                _log(format_dict["text/plain"], "stdout")
 
         def finish_displayhook(self):
             self._is_active = False
@@ -240,6 +155,8 @@ def _shell(record, module, folder):
         display_pub_class = Type(Publisher)
 
         def _showtraceback(self, etype, evalue, stb):
+            if _is_quiet_exit(evalue):
+                return
             lines = [line for part in stb for line in part.splitlines()]
             record.add(
                 {
@@ -281,104 +198,100 @@ def _register_inline(shell):
     shell.configurables.append(backend)
 
 
-def _log(text, name="stdout"):
-    """Writes to the task's log alone."""
-    stream = getattr(sys, name)
-    stream = getattr(stream, "_stream", stream)
-    stream.write(ANSI.sub("", str(text)) + "\n")
-    stream.flush()
+async def _execute(shell, source):
+    """Runs code in the running event loop, as a kernel does; returns what it raised."""
+    try:
+        code, problem = shell.transform_cell(source), None
+    except Exception:
+        code, problem = source, sys.exc_info()
+    ready = {"transformed_cell": code, "preprocessing_exc_tuple": problem}
+    if shell.should_run_async(source, **ready):
+        result = await shell.run_cell_async(source, store_history=True, **ready)
+        shell.events.trigger("post_execute")
+        shell.events.trigger("post_run_cell", result)
+    else:
+        result = shell.run_cell(source, store_history=True)
+    return result.error_before_exec or result.error_in_exec
 
 
-def _use_inline_figures():
-    """Figures are displayed where the cell ends, as in a notebook."""
-    # Only looked up: importing it would import matplotlib before the choice is made.
-    inline = importlib.util.find_spec("matplotlib_inline") is not None
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline" if inline else "agg"
+# --- the run -------------------------------------------------------------------------------------
 
 
-class _Surroundings:
-    """What cells find around them: a `__main__`, streams and logging of their own."""
+class _Inputs:
+    """The step's parameters, and variables from files, of which each is read once."""
 
-    def __init__(self, record, folder):
-        self.module = types.ModuleType("__main__")
-        self._record = record
-        self._folder = folder
+    def __init__(self, values, files):
+        self._values = values
+        self._files = files
+        self._read = {}
 
-    def __enter__(self):
-        self._streams = sys.stdout, sys.stderr
-        self._main = sys.modules["__main__"]
-        self._argv = sys.argv
-        if self._folder and os.path.isdir(self._folder):
-            os.chdir(self._folder)
-            sys.path.insert(0, self._folder)
-        _use_inline_figures()
-        # The executor's arguments are not the notebook's, and neither are its log lines.
-        sys.argv = [""]
-        root = logging.getLogger()
-        self._handlers, self._level = root.handlers[:], root.level
-        root.handlers[:] = []
-        root.setLevel(logging.WARNING)
-        # Pickles of classes that cells define look for them in `__main__`.
-        sys.modules["__main__"] = self.module
-        stdout, stderr = self._streams
-        sys.stdout = _Tee(stdout, "stdout", self._record)
-        sys.stderr = _Tee(stderr, "stderr", self._record)
+    def get(self, name):
+        if name in self._values:
+            return self._values[name]
+        path = self._files[name]
+        try:
+            if path not in self._read:
+                with open(path, "rb") as file:
+                    self._read[path] = pickle.load(file)
+            return self._read[path][name]
+        except Exception as error:
+            raise RuntimeError(
+                "The snapshot of %s cannot be loaded (%s: %s). Choose to recompute %s instead."
+                % (name, type(error).__name__, error, name)
+            ) from error
 
-    def __exit__(self, *_):
-        logging.getLogger().handlers[:] = self._handlers
-        logging.getLogger().setLevel(self._level)
-        sys.stdout, sys.stderr = self._streams
-        sys.modules["__main__"] = self._main
-        sys.argv = self._argv
+    def source(self, name):
+        """What the executed notebook shows of an input."""
+        if name not in self._values:
+            return "# %s: the kernel's value" % name
+        text = repr(self._values[name])
+        return "%s = %s" % (name, text if len(text) <= 1000 else text[:1000] + " …")
 
 
-def run_parts(parts, values, snapshots, notebook_path, report_path, folder):
+def run_parts(parts, values, files, notebook_path, report_path, folder):
     """Runs the parts one after the other; an error of a cell ends the process with code 1.
 
-    The log ends with the exception then, and notebook and report hold what there was until then.
+    The log then ends with the exception, and notebook and report hold what there was until then.
+    `values` and `files` are the inputs: name → value, name → file with a pickled dict by name.
     """
     record = _Record(parts, notebook_path, report_path)
+    inputs = _Inputs(values, files)
     surroundings = _Surroundings(record, folder)
     ipython_folder = tempfile.mkdtemp(prefix="ipython-")
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     try:
         with surroundings:
             shell = _shell(record, surroundings.module, ipython_folder)
             for number, part in enumerate(parts):
-                if not _run_part(shell, record, number, part, values, snapshots):
+                record.begin(number)
+                error = loop.run_until_complete(_run_part(shell, record, part, inputs))
+                record.write()
+                if _is_quiet_exit(error):
+                    _log("[A cell ended the step: what follows it was not run.]", "stderr")
                     break
+                if error is not None:
+                    raise SystemExit(1)
     finally:
         record.write()
+        asyncio.set_event_loop(None)
+        loop.close()
         shutil.rmtree(ipython_folder, ignore_errors=True)
 
 
-def _run_part(shell, record, number, part, values, snapshots):
-    """Runs one part; false where it asked for the end."""
-    record.begin(number)
+async def _run_part(shell, record, part, inputs):
+    """Sets a part's inputs and runs its code; returns what it raised."""
     try:
         for name in part["inputs"]:
-            shell.user_ns[name] = _value(name, values, snapshots)
-        result = shell.run_cell(part["source"], store_history=True)
-        error = result.error_before_exec or result.error_in_exec
-    except Exception as failure:
-        error = failure
-        shell.showtraceback((type(error), error, error.__traceback__))
-    record.current["execution_count"] = number + 1
-    record.write()
-    if isinstance(error, SystemExit) and not error.code:
-        return False
-    if error is not None:
-        raise SystemExit(1)
-    return True
-
-
-def _value(name, values, snapshots):
-    if name in values:
-        return values[name]
-    try:
-        with open(snapshots[name], "rb") as file:
-            return pickle.load(file)
+            shell.user_ns[name] = inputs.get(name)
     except Exception as error:
-        raise RuntimeError(
-            "The snapshot of %s cannot be loaded (%s: %s). Choose to recompute %s instead."
-            % (name, type(error).__name__, error, name)
-        ) from error
+        shell.showtraceback((type(error), error, None))
+        return error
+    shown = [inputs.source(name) for name in part["inputs"]]
+    record.current["source"] = "\n".join(filter(None, [*shown, part["source"]]))
+    return await _execute(shell, part["source"])
+
+
+def _is_quiet_exit(error):
+    """`sys.exit()`: the end without an error."""
+    return isinstance(error, SystemExit) and not error.code

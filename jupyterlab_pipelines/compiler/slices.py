@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from .cells import Cell, Part
 from .definitions import Definitions
+from .names import BUILTINS
 from .pieces import Piece
 from .statements import changed_names, defined_name, is_definition, is_future_import, is_import
 
@@ -243,7 +244,8 @@ class _Assembly:
         if self._give(name, before=index if now else len(self.notebook.cells)):
             return
         bound = self._bound_until(name, index) if now else name in self.bound
-        if bound or self.unknown:
+        # Before a cell binds it, a name may be Python's own.
+        if bound or self.unknown or name in BUILTINS:
             return
         if name in self.notebook.live:
             self.answer.inputs.setdefault(name, [])
