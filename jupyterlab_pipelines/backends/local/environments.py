@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -233,6 +232,8 @@ def kfp_folder(layout: Layout) -> Path:
     kfp's task side needs only the standard library, so a task can import it from here while its
     interpreter stays as it is.
     """
+    import importlib.metadata  # slow to load, and seldom needed
+
     version = importlib.metadata.version("kfp")
     folder = layout.root / "sdk" / f"kfp-{version}"
     if folder.exists():

@@ -15,6 +15,8 @@ stands against forking makes it end at once, and `forking.py` has the tasks star
 
 from __future__ import annotations
 
+import argparse
+import fcntl  # noqa: F401 - the shim's
 import gc
 import importlib
 import json
@@ -149,6 +151,7 @@ def main(kfp_folder: str, log_limit: str, grace: str) -> tuple[str, str]:
         signal.signal(number, signal.SIG_IGN)
     os.environ["_KFP_RUNTIME"] = "true"
     runner.find_executor(kfp_folder)
+    argparse.ArgumentParser().parse_known_args([])  # loads what only its first use loads
     sys.path.insert(0, "")  # for the runner to replace, as in a process of its own
     forker = Forker(int(log_limit), float(grace))
     if len(os.listdir("/proc/self/task")) > 1:
