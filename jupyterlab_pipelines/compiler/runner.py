@@ -13,10 +13,13 @@ import json
 import logging
 import os
 import pickle
+import re
 import shutil
 import sys
 import tempfile
 import types
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class _Tee:
@@ -157,7 +160,8 @@ def _shell(record, module, folder):
         def _showtraceback(self, etype, evalue, stb):
             if _is_quiet_exit(evalue):
                 return
-            lines = [line for part in stb for line in part.splitlines()]
+            # Older versions colour some errors whatever they are told.
+            lines = [_ANSI.sub("", line) for part in stb for line in part.splitlines()]
             record.add(
                 {
                     "output_type": "error",
@@ -166,7 +170,7 @@ def _shell(record, module, folder):
                     "traceback": lines,
                 }
             )
-            _log("\n".join(lines), "stderr")
+            _log("\n".join(_as_python_prints(lines, etype.__name__)), "stderr")
 
         def enable_gui(self, gui=None):
             pass
@@ -185,6 +189,15 @@ def _shell(record, module, folder):
             continue
     _register_inline(shell)
     return shell
+
+
+def _as_python_prints(traceback, name):
+    """IPython's traceback in the form of Python's own, by which readers of logs know one."""
+    ends = [n for n, line in enumerate(traceback) if line == name or line.startswith(name + ":")]
+    begins = [n + 1 for n, line in enumerate(traceback[:2]) if "Traceback (most" in line]
+    begin, end = (begins or [0])[0], (ends or [len(traceback) - 1])[-1]
+    frames = ["  " + line for line in traceback[begin:end]]
+    return ["Traceback (most recent call last):", *frames, *traceback[end:]]
 
 
 def _register_inline(shell):
