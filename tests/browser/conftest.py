@@ -122,34 +122,32 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page_errors() -> list[str]:
-    """What went wrong in the page so far: console errors, uncaught exceptions.
-
-    A test that provokes an error on purpose removes it from the list.
-    """
-    return []
+def expected_errors() -> list[re.Pattern[str]]:
+    """What the page may say in its console; a test that provokes an error on purpose adds it."""
+    return list(KNOWN_ERRORS)
 
 
 @pytest.fixture
-def page(browser: Browser, lab: Lab, page_errors: list[str]) -> Iterator[Page]:
+def page(browser: Browser, lab: Lab, expected_errors: list[re.Pattern[str]]) -> Iterator[Page]:
     """A fresh page with the lab open and restored; any error in its console fails the test."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     context.set_default_timeout(ACTION_MS)
     page = context.new_page()
+    errors: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type == "error":
             place = message.location.get("url", "")
-            page_errors.append(f"{message.text} ({place})")
+            errors.append(f"{message.text} ({place})")
 
     page.on("console", on_console)
-    page.on("pageerror", lambda error: page_errors.append(f"uncaught: {error}"))
+    page.on("pageerror", lambda error: errors.append(f"uncaught: {error}"))
     try:
         open_lab(page, lab)
         yield page
     finally:
         context.close()
-    unknown = [text for text in page_errors if not any(k.search(text) for k in KNOWN_ERRORS)]
+    unknown = [text for text in errors if not any(k.search(text) for k in expected_errors)]
     assert not unknown, "errors in the browser's console:\n" + "\n".join(unknown)
 
 

@@ -91,9 +91,10 @@ class Lab:
         return f"{self.base_url}{path}{query}"
 
     def start(self) -> None:
-        """Start the server and wait until it answers."""
-        self._lay_out()
-        self.port = _free_port()
+        """Start the server, at its old port where it ran before, and wait until it answers."""
+        if not self.port:
+            self._lay_out()
+            self.port = _free_port()
         command = [
             *(str(self.python), "-m", "jupyterlab", "--no-browser", "--allow-root"),
             f"--ServerApp.port={self.port}",
@@ -122,6 +123,13 @@ class Lab:
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=STOP_SECONDS)
+
+    def kill(self) -> None:
+        """Kill the server as a crash would; what it started stays alone."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
 
     def processes(self) -> list[psutil.Process]:
         """The processes whose home is this lab's, the server included."""

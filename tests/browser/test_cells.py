@@ -27,8 +27,7 @@ def test_cells_of_the_example_run_as_a_step(page: Page) -> None:
     dialog.field("Step name").fill("train and evaluate")
     viewer = dialog.run()
     expect(viewer.name).to_have_text("train and evaluate")
-    # The step, and one task for each snapshot of a value that the kernel holds.
-    viewer.expect_all_succeeded(5)
+    viewer.expect_success()
 
     viewer.open_task("train-and-evaluate")
     outputs = viewer.tab("Outputs")

@@ -17,6 +17,6 @@ def test_link_of_the_client_opens_the_run(page: Page, lab: Lab, api: Api, compil
     page.goto(f"{lab.base_url}pipelines/local/#/runs/details/{run_id}")
     viewer = RunViewer(page)
     expect(viewer.name).to_have_text("linked")
-    viewer.expect_all_succeeded(1)
+    viewer.expect_success(1)
     assert page.url.startswith(f"{lab.base_url}lab")
     assert "pipelines-run" not in page.url

@@ -23,7 +23,7 @@ def test_the_example_pipeline_runs_and_shows_its_results(page: Page) -> None:
     dialog.field("Run name").fill("half for the test")
     viewer = dialog.run()
     expect(viewer.name).to_have_text("half for the test")
-    viewer.expect_all_succeeded(3)
+    viewer.expect_success(3)
 
     viewer.select("evaluate")
     viewer.tab("Outputs")
