@@ -59,6 +59,10 @@ class Api:
         """Whether there is such a run."""
         return self._http.get(f"{connection}/runs/{run_id}").status_code == httpx.codes.OK
 
+    def connections(self) -> str:
+        """What the server tells of its connections, as it tells it."""
+        return self._http.get("connections").raise_for_status().text
+
     def _get(self, path: str, **query: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._http.get(path, params=query).raise_for_status().json()
         return answer

@@ -81,6 +81,9 @@ def test_remote_is_used_like_the_local_engine(
     assert remote.token not in page.content()
     assert [url for url in asked if remote.token in url] == []
     assert remote.token not in lab.log.read_text()
+    assert '"team"' in api.connections()
+    assert remote.token not in api.connections()
+    assert remote.token not in page.evaluate("JSON.stringify(localStorage)")
     panel.connection_menu().get_by_role("menuitem", name="Remove connection team").click()
     question = page.locator(".jp-Dialog", has_text="team")
     question.get_by_role("button", name="Remove").click()
