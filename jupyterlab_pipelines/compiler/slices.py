@@ -79,7 +79,7 @@ class Notebook:
             later: set[str] = set()
             more = set(names)
             for index in range(len(self.cells) - 1, self.chosen[0], -1):
-                if index not in running and index in self._linked(later):
+                if index not in running and index in self._linked(later, through=self.chosen):
                     running.add(index)
                     more |= self._variables[index]
                 if index in running:
@@ -88,12 +88,16 @@ class Notebook:
                 return running
             names = more
 
-    def _linked(self, names: set[str]) -> set[int]:
-        """The cells that have to run for variables to be computed again."""
+    def _linked(self, names: set[str], through: Sequence[int] = ()) -> set[int]:
+        """The cells that have to run for variables to be computed again.
+
+        Cells in `through` may make two variables the same object, as all others may.
+        """
         found: set[int] = set()
         names = set(names)
+        cells = {*self._changing, *through}
         while True:
-            more = {i for i in self._changing if i not in found and self._may_change(i, names)}
+            more = {i for i in cells - found if self._may_change(i, names)}
             if not more:
                 return found
             found |= more

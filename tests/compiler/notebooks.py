@@ -70,7 +70,9 @@ def _number(text: str) -> float | int:
     return int(value) if value.is_integer() and abs(value) < 1e21 else value
 
 
-def variables(namespace: dict[str, Any], names: Sequence[str], folder: Path) -> list[KernelVariable]:
+def variables(
+    namespace: dict[str, Any], names: Sequence[str], folder: Path
+) -> list[KernelVariable]:
     """The kernel's variables as the dialog sends them."""
     found = probe(namespace, names, folder)["variables"]
     return [KernelVariable.model_validate(one) for one in found]

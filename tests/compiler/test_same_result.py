@@ -7,10 +7,11 @@ import io
 import pickle
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -47,12 +48,22 @@ BEGIN = [
     "w = [k, xs]",
 ]
 
+#: What ties variables together, and may be left out.
+OPTIONAL = ["zs = xs", "e = {'inner': ys}", "k = K(ys)", "w = [k, xs]"]
+
 STATEMENTS = [
     *("a = 5", "a = a + 1", "a += 2", "b = a * 2", "b += 1", "c = c + str(a)", "a = len(xs)"),
     *("a, b = b, a", "a = b = 7", "(a := a + 3)", "d['n'] = (b := a)", "del a", "a: int = 4"),
     *("xs = [a, b]", "xs = ys", "ys = list(xs)", "zs = xs", "xs.append(a)", "ys.append(b)"),
     *("xs[0] = a", "xs += [b]", "xs = xs + [9]", "zs.append(0)", "a, *ys = xs", "xs.sort(key=str)"),
-    *("d['a'] = a", "d['xs'] = xs", "e['inner'].append(4)", "e = d", "d = dict(e)", "d.update(n=a)"),
+    *(
+        "d['a'] = a",
+        "d['xs'] = xs",
+        "e['inner'].append(4)",
+        "e = d",
+        "d = dict(e)",
+        "d.update(n=a)",
+    ),
     *("del d['k']", "d.setdefault('l', []).append(b)", "t = (a, xs)", "w.append(a)", "w[0] = k"),
     *("b = f()", "b = g(xs)", "b = g(ys)", "a = s()", "b = h()", "b = q()", "a = k.m()", "k.m()"),
     *("k = K(xs)", "k.values = [a]", "K.limit = 8", "k = K([a])", "w[0].m()", "f.seen = xs"),
@@ -61,10 +72,10 @@ STATEMENTS = [
     "class K:\n    limit = a\n    def __init__(self, values):\n        self.values = values\n"
     "    def m(self):\n        return self.limit",
     "class L(K):\n    def m(self):\n        xs.append(self.limit)\n        return super().m()",
-    "k = L(ys) if 'L' in globals() else K(ys)",
+    "k = L(ys)",
     "for i in range(3):\n    a += i",
     "for a in xs:\n    pass",
-    "for i in xs:\n    ys.append(i)",
+    "for i in list(xs):\n    ys.append(i)",
     "while len(ys) < 4:\n    ys.append(a)",
     "if len(xs) > 2:\n    b = 50",
     "if a:\n    c = 'yes'\nelse:\n    c = 'no'",
@@ -80,9 +91,31 @@ STATEMENTS = [
     "        c = 'many'",
     "def make():\n    count = a\n    def inner():\n        nonlocal count\n        count += 1\n"
     "        xs.append(count)\n        return count\n    return inner",
-    "q = make() if 'make' in globals() else q",
+    "q = make()",
     "def wrap(function):\n    ys.append(0)\n    return lambda *args: function(*args)",
-    "@(wrap if 'wrap' in globals() else lambda x: x)\ndef f():\n    return b",
+    "@wrap\ndef f():\n    return b",
+    "p = [1, a]",
+    "p.append(len(p))",
+    "r = {'p': p}",
+    "r['p'].append(2)",
+    "p = [0]\nu = lambda: p[-1]",
+    "p.append(u())",
+    "v = (p, None)",
+    "v[0].append(3)",
+    "p = [2]\nr = 0\ndef o():\n    p.append(r)\n    return len(p)",
+    "a = o()",
+    "class M:\n    def __init__(self, item):\n        self.values = item",
+    "r = M(a)",
+    "v = M(p)",
+    "v.values.append(a)",
+    "r = {1, 2}",
+    "b = k.m() + len(w)",
+    "w[1].append(k.m())",
+    "zs.append(len(xs))",
+    "e['inner'].append(len(k.values) + len(ys))",
+    "a = len(w) + len(zs) + len(xs) + len(r)",
+    "r = float('nan')",
+    "p = [u]",
     "from math import *",
     "from math import floor as f",
     "import math as f",
@@ -105,22 +138,40 @@ STATEMENTS = [
     "b = None",
 ]
 
-cell = st.lists(st.sampled_from(STATEMENTS), min_size=1, max_size=3).map("\n".join)
-
 
 @st.composite
 def notebooks(draw: st.DrawFn) -> tuple[list[str], list[int]]:
-    """Cells and the numbers of the selected ones; the beginning is cut into cells anywhere."""
-    cuts = sorted(draw(st.sets(st.integers(1, len(BEGIN) - 1), max_size=8)))
-    head = [
-        "\n".join(BEGIN[start:end])
-        for start, end in zip([0, *cuts], [*cuts, len(BEGIN)], strict=True)
-    ]
-    cells = head + draw(st.lists(cell, min_size=1, max_size=7))
-    count = len(cells)
-    favoured = st.integers(max(1, len(head) - 1), count)
-    selected = draw(st.sets(favoured, min_size=1, max_size=4))
+    """Cells that run from top to bottom, and the numbers of the selected ones."""
+    dropped = draw(st.sets(st.sampled_from(OPTIONAL)))
+    begin = [one for one in BEGIN if one not in dropped]
+    drawn = draw(st.lists(st.sampled_from(STATEMENTS), min_size=4, max_size=16))
+    rest = those_that_run([*begin, *drawn])[len(begin) :]
+    assume(rest)
+    cells = [*in_cells(draw, begin, most=3), *in_cells(draw, rest, most=12)]
+    late = st.integers(max(1, len(cells) - 4), len(cells))
+    selected = draw(st.sets(late, min_size=1, max_size=3))
     return cells, sorted(selected)
+
+
+def in_cells(draw: st.DrawFn, statements: Sequence[str], most: int) -> list[str]:
+    """Statements cut into up to `most` cells, anywhere."""
+    places = st.integers(1, max(1, len(statements) - 1))
+    cuts = sorted(draw(st.sets(places, min_size=min(most, len(statements)) // 2, max_size=most)))
+    edges = zip([0, *cuts], [*cuts, len(statements)], strict=True)
+    return ["\n".join(statements[start:end]) for start, end in edges if start < end]
+
+
+def those_that_run(statements: Sequence[str]) -> list[str]:
+    """Leaves out what fails after what is before it."""
+    kept = []
+    with main_module() as namespace:
+        for statement in statements:
+            try:
+                run(statement, namespace)
+            except Exception:
+                continue
+            kept.append(statement)
+    return kept
 
 
 def run(code: str, namespace: dict[str, Any]) -> None:
@@ -141,7 +192,7 @@ def shape(namespace: dict[str, Any], names: set[str]) -> dict[str, str]:
             return f"{type(value).__name__}({', '.join(map(text, value))})"
         if isinstance(value, dict):
             return f"dict({', '.join(f'{k!r}: {text(v)}' for k, v in value.items())})"
-        if type(value).__name__ in ("K", "L"):
+        if type(value).__name__ in ("K", "L", "M"):
             return f"{type(value).__name__}({text(value.values)})"
         if callable(value) or type(value).__name__ == "module":
             return "callable"
@@ -153,7 +204,7 @@ def shape(namespace: dict[str, Any], names: set[str]) -> dict[str, str]:
 def variables_of(source: str) -> set[str]:
     """The variables that a cell deals with itself."""
     names = set(compile(source, "<cell>", "exec").co_names)  # those of its own scope
-    return names & {*"abcdetkqw", "xs", "ys", "zs"}
+    return names & {*"abcdetkqwpruv", "xs", "ys", "zs"}
 
 
 def run_step(asked: StepRequest, plan: StepPlan) -> dict[str, dict[str, str]]:
@@ -202,65 +253,78 @@ def runs(cells: Sequence[str]) -> bool:
     return True
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(notebooks())
-def test_recomputed(drawn: tuple[list[str], list[int]]) -> None:
+# --- the three ways that values come into a step -------------------------------------------------
+
+
+def recomputed(cells: list[str], selected: list[int]) -> None:
     """Without a kernel everything is computed again."""
-    cells, selected = drawn
-    assume(runs(cells[: selected[-1]]))
     asked = request(cells, selected)
     plan = plan_step(asked)
     assert plan.problems == []
     check(cells, selected, asked, plan)
 
 
+def proposed(cells: list[str], selected: list[int]) -> None:
+    """A kernel that has run what is before the selection gives its values."""
+    with kernel(cells, selected) as asked:
+        plan = plan_step(asked)
+        assert plan.problems == []
+        check(cells, selected, asked, plan)
+
+
+def chosen(cells: list[str], selected: list[int]) -> None:
+    """The user takes the kernel's value wherever the dialog offers it."""
+    with kernel(cells, selected) as asked:
+        known = {variable.name: variable for variable in asked.variables}
+        choices = []
+        for one in plan_step(asked).inputs:
+            variable = known.get(one.name)
+            change: dict[str, Any] = {}
+            if variable is not None and variable.is_json:
+                change = {"source": "parameter", "value": variable.value}
+            elif variable is not None and variable.snapshot:
+                change = {"source": "snapshot", "snapshot": variable.snapshot}
+            choices.append(one.model_copy(update=change))
+        asked = asked.model_copy(update={"inputs": choices})
+        plan = plan_step(asked)
+        assert plan.problems == []
+        check(cells, selected, asked, plan)
+
+
 @contextlib.contextmanager
-def kernel(
-    cells: list[str], selected: list[int], names: Sequence[str]
-) -> Iterator[tuple[StepRequest, StepPlan]]:
-    """The plan after asking a kernel that has run the cells before the first selected one."""
+def kernel(cells: list[str], selected: list[int]) -> Iterator[StepRequest]:
+    """The request after asking a kernel that has run the cells before the first selected one."""
+    names = [one.name for one in plan_step(request(cells, selected)).inputs]
     folder = Path(tempfile.mkdtemp())
     try:
         with main_module() as namespace:
             for source in cells[: selected[0] - 1]:
                 run(source, namespace)
             known = variables(namespace, names, folder)
-        asked = request(cells, selected, variables=known, interpreter="python")
-        yield asked, plan_step(asked)
+        yield request(cells, selected, variables=known, interpreter="python")
     finally:
         shutil.rmtree(folder)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(notebooks())
-def test_with_the_kernels_values(drawn: tuple[list[str], list[int]]) -> None:
-    """A kernel that has run what is before the selection gives its values."""
-    cells, selected = drawn
-    assume(runs(cells[: selected[-1]]))
-    names = [one.name for one in plan_step(request(cells, selected)).inputs]
-    with kernel(cells, selected, names) as (asked, plan):
-        assert plan.problems == []
-        check(cells, selected, asked, plan)
+def hold(how: Callable[[list[str], list[int]], None], examples: int) -> None:
+    """Tries a way on generated notebooks."""
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(notebooks())
+    def try_one(drawn: tuple[list[str], list[int]]) -> None:
+        cells, selected = drawn
+        assume(runs(cells[: selected[-1]]))
+        how(cells, selected)
+
+    try_one()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(notebooks())
-def test_with_as_many_values_as_possible(drawn: tuple[list[str], list[int]]) -> None:
-    """The user may choose the kernel's value where the plan proposes to compute it again."""
-    cells, selected = drawn
-    assume(runs(cells[: selected[-1]]))
-    names = [one.name for one in plan_step(request(cells, selected)).inputs]
-    with kernel(cells, selected, names) as (asked, plan):
-        known = {variable.name: variable for variable in asked.variables}
-        chosen = []
-        for one in plan.inputs:
-            variable = known.get(one.name)
-            if variable is not None and variable.is_json:
-                one = one.model_copy(update={"source": "parameter", "value": variable.value})
-            elif variable is not None and variable.snapshot and one.source == "snapshot":
-                one = one.model_copy(update={"snapshot": variable.snapshot})
-            chosen.append(one)
-        asked = asked.model_copy(update={"inputs": chosen})
-        plan = plan_step(asked)
-        assert plan.problems == []
-        check(cells, selected, asked, plan)
+@pytest.mark.parametrize("how", [recomputed, proposed, chosen])
+def test_same_result(how: Callable[[list[str], list[int]], None]) -> None:
+    hold(how, examples=60)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("how", [recomputed, proposed, chosen])
+def test_same_result_for_long(how: Callable[[list[str], list[int]], None]) -> None:
+    hold(how, examples=3000)
