@@ -16,6 +16,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -157,8 +158,9 @@ def by_engine(engine: Engine, spec: dict[str, Any], caching: bool = False) -> Ti
         while (run := engine.get_run(run_id)).finished_at is None:
             time.sleep(0.005)
         wall = time.perf_counter() - start
-        while supervisor_of(run_id):  # its processor time is told when it has ended
-            time.sleep(0.005)
+        for thread in threading.enumerate():
+            if thread.name == f"supervisor {run_id}":
+                thread.join()  # which tells its processor time
     if run.state is not State.SUCCEEDED:
         raise SystemExit(f"The run failed: {run.error}")
     return Time(wall, taken.cpu)
