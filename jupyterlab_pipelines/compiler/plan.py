@@ -240,7 +240,8 @@ def _name(request: StepRequest) -> str:
 
 def slug(text: str) -> str:
     """A text as Kubernetes takes it for a name: lower case, digits and dashes."""
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    ascii_text = plain.encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:60].strip("-") or "step"
 
 

@@ -42,7 +42,20 @@ def free_names(node: ast.AST) -> Free:
                     free.loaded.setdefault(name, lines.get(name, first))
                 if symbol.is_assigned():
                     free.stored.add(name)
+    for name in free.stored & _changed(node):
+        free.loaded.setdefault(name, lines[name])
     return free
+
+
+def _changed(node: ast.AST) -> set[str]:
+    """Names that `+=` and `del` need, which the symbol table only calls assigned."""
+    found = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
+            found.add(part.target.id)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Del):
+            found.add(part.id)
+    return found
 
 
 def _text(node: ast.AST, stored: set[str]) -> str | None:
