@@ -33,30 +33,62 @@ SCOPES = {
     "function's local": (["x = 1"], "def f():\n    x = 2\n    return x", set()),
     "default value": (["x = 1"], "def f(y=x): pass", {"x"}),
     "decorator": (["x = 1"], "@x\ndef f(): pass", {"x"}),
-    "closure": (["x = 1"], "def f():\n    y = 1\n    def g():\n        return x + y\n    return g", {"x"}),
-    "nonlocal": (["y = 1"], "def f():\n    y = 1\n    def g():\n        nonlocal y\n        y = 2", set()),
+    "closure": (
+        ["x = 1"],
+        "def f():\n    y = 1\n    def g():\n        return x + y\n    return g",
+        {"x"},
+    ),
+    "nonlocal": (
+        ["y = 1"],
+        "def f():\n    y = 1\n    def g():\n        nonlocal y\n        y = 2",
+        set(),
+    ),
     "global": (["n = 0"], "def f():\n    global n\n    n += 1", {"n"}),
     "lambda": (["x = 1"], "f = lambda y: x + y", {"x"}),
     "lambda parameter": (["x = 1"], "f = lambda x: x", set()),
     "class body": (["x = 1"], "class A:\n    y = x", {"x"}),
-    "class attribute is not a method's": (["y = 1"], "class A:\n    y = 2\n    def f(self): return y", {"y"}),
-    "comprehension in a class": (["n = 1"], "class A:\n    n = 2\n    m = [n for _ in 'ab']", {"n"}),
+    "class attribute is not a method's": (
+        ["y = 1"],
+        "class A:\n    y = 2\n    def f(self): return y",
+        {"y"},
+    ),
+    "comprehension in a class": (
+        ["n = 1"],
+        "class A:\n    n = 2\n    m = [n for _ in 'ab']",
+        {"n"},
+    ),
     "class base": (["x = object"], "class A(x): pass", {"x"}),
-    "global in a method": (["n = 0"], "class A:\n    def f(self):\n        global n\n        n = 1\nprint(n)", {"n"}),
+    "global in a method": (
+        ["n = 0"],
+        "class A:\n    def f(self):\n        global n\n        n = 1\nprint(n)",
+        {"n"},
+    ),
     "for target": (["i = 1; xs = []"], "for i in xs: pass", {"xs"}),
     "for target after the loop": (["i = 1; xs = []"], "for i in xs: pass\nprint(i)", {"i", "xs"}),
     "while body": (["x = 1; y = 1"], "while y:\n    x = 2\nx", {"x", "y"}),
     "with": (["f = 1; x = 1"], "with f as x: pass\nx", {"f"}),
-    "suppressed": (["x = 1"], "import contextlib\nwith contextlib.suppress(E):\n    x = 2\nx\nE = 1", {"x"}),
+    "suppressed": (
+        ["x = 1"],
+        "import contextlib\nwith contextlib.suppress(E):\n    x = 2\nx\nE = 1",
+        {"x"},
+    ),
     "try": (["x = 1; f = 1"], "try:\n    x = f()\nexcept Exception:\n    pass\nx", {"x", "f"}),
     "try that reassigns": (["x = 1"], "try:\n    x = 2\nexcept Exception:\n    x = 3\nx", set()),
     "except name": (["e = 1"], "try:\n    pass\nexcept Exception as e:\n    print(e)", set()),
-    "except name is deleted": (["e = 1"], "try:\n    1/0\nexcept Exception as e:\n    pass\ne", {"e"}),
+    "except name is deleted": (
+        ["e = 1"],
+        "try:\n    1/0\nexcept Exception as e:\n    pass\ne",
+        {"e"},
+    ),
     "finally": (["x = 1"], "try:\n    pass\nfinally:\n    x = 2\nx", set()),
     "match": (["x = 1; y = 1"], "match x:\n    case [y, *z]: print(y, z)", {"x"}),
     "match mapping": (["x = 1; r = 1"], "match x:\n    case {'a': 1, **r}: print(r)", {"x"}),
     "match class": (["x = 1; P = int"], "match x:\n    case P(): pass", {"x", "P"}),
-    "match leaves what does not fit": (["x = 1; y = 1"], "match x:\n    case 2: y = 1\ny", {"x", "y"}),
+    "match leaves what does not fit": (
+        ["x = 1; y = 1"],
+        "match x:\n    case 2: y = 1\ny",
+        {"x", "y"},
+    ),
     "unpacking": (["x = 1; y = [1, 2]"], "x, *z = y\nx", {"y"}),
     "starred": (["x = [1]"], "print(*x)", {"x"}),
     "f-string": (["x = 1"], "f'{x:{x}}'", {"x"}),
@@ -72,7 +104,7 @@ SCOPES = {
     "async comprehension": (["xs = 1"], "[x async for x in xs]", {"xs"}),
     "async for": (["xs = 1"], "async for x in xs: print(x)", {"xs"}),
     "async with": (["cm = 1"], "async with cm as c: print(c)", {"cm"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", SCOPES)
@@ -154,21 +186,40 @@ ALONG = {
         "f()",
         ["import functools", "@functools.cache\ndef f():\n    return 1"],
     ),
-    "in a timed cell": (["%%time\n# slow\ndef f():\n    return 1"], "f()", ["def f():\n    return 1"]),
-    "the last of two": (["def f(): return 1", "def f(): return 2"], "f()",
-                        ["def f(): return 1", "def f(): return 2"]),
+    "in a timed cell": (
+        ["%%time\n# slow\ndef f():\n    return 1"],
+        "f()",
+        ["def f():\n    return 1"],
+    ),
+    "the last of two": (
+        ["def f(): return 1", "def f(): return 2"],
+        "f()",
+        ["def f(): return 1", "def f(): return 2"],
+    ),
     "named lambda": (["f = lambda x: x"], "f(1)", ["f = lambda x: x"]),
-    "seed": (["import random\nrandom.seed(0)"], "random.random()", ["import random\nrandom.seed(0)"]),
-    "style": (["import matplotlib.pyplot as plt\nplt.style.use('ggplot')\nplt.rcParams['a'] = 1"],
-              "plt.plot()",
-              ["import matplotlib.pyplot as plt\nplt.style.use('ggplot')\nplt.rcParams['a'] = 1"]),
+    "seed": (
+        ["import random\nrandom.seed(0)"],
+        "random.random()",
+        ["import random\nrandom.seed(0)"],
+    ),
+    "style": (
+        ["import matplotlib.pyplot as plt\nplt.style.use('ggplot')\nplt.rcParams['a'] = 1"],
+        "plt.plot()",
+        ["import matplotlib.pyplot as plt\nplt.style.use('ggplot')\nplt.rcParams['a'] = 1"],
+    ),
     "setting of what is not used": (["import random\nrandom.seed(0)"], "print(1)", []),
-    "inline figures": (["%matplotlib inline"], "print(1)",
-                       ["get_ipython().run_line_magic('matplotlib', 'inline')"]),
-    "future import": (["from __future__ import annotations"], "1",
-                      ["from __future__ import annotations"]),
+    "inline figures": (
+        ["%matplotlib inline"],
+        "print(1)",
+        ["get_ipython().run_line_magic('matplotlib', 'inline')"],
+    ),
+    "future import": (
+        ["from __future__ import annotations"],
+        "1",
+        ["from __future__ import annotations"],
+    ),
     "nothing": (["import os\nx = 1\nprint(x)\n!ls"], "1", []),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", ALONG)
@@ -191,19 +242,36 @@ def test_a_seed_in_a_variable_comes_along_with_the_variable() -> None:
 STATEFUL = {
     "default list": (["def f(x, seen=[]):\n    seen.append(x)\n    return seen", "f(1)"], "f(2)"),
     "default from a variable": (["n = 1", "def f(k=n):\n    return k", "n = 2"], "f()"),
-    "class list": (["class C:\n    seen = []\n    def f(self):\n        self.seen.append(1)",
-                    "C().f()"], "print(C.seen)"),
+    "class list": (
+        ["class C:\n    seen = []\n    def f(self):\n        self.seen.append(1)", "C().f()"],
+        "print(C.seen)",
+    ),
     "class counter": (["class C:\n    n = 0", "C.n += 1"], "print(C.n)"),
     "function attribute": (["def f(): pass", "f.limit = 3"], "print(f.limit)"),
     "class from a variable": (["n = 1", "class C:\n    size = n", "n = 2"], "print(C.size)"),
-    "registering decorator": (["found = []", "def register(f):\n    found.append(f)\n    return f",
-                               "@register\ndef a(): pass"], "print(found)"),
+    "registering decorator": (
+        [
+            "found = []",
+            "def register(f):\n    found.append(f)\n    return f",
+            "@register\ndef a(): pass",
+        ],
+        "print(found)",
+    ),
     "global counter": (["n = 0", "def count():\n    global n\n    n += 1", "count()"], "print(n)"),
     "list behind a function": (["xs = []", "def add(x):\n    xs.append(x)", "add(1)"], "print(xs)"),
     "alias": (["xs = []", "ys = xs", "ys.append(1)"], "print(xs)"),
-    "object": (["class C:\n    def __init__(self):\n        self.n = 0\n    def up(self):\n"
-                "        self.n += 1", "c = C()", "c.up()"], "print(c.n)"),
-}  # fmt: skip
+    "object": (
+        [
+            (
+                "class C:\n    def __init__(self):\n        self.n = 0\n    def up(self):\n"
+                "        self.n += 1"
+            ),
+            "c = C()",
+            "c.up()",
+        ],
+        "print(c.n)",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", STATEFUL)
@@ -213,8 +281,14 @@ def test_what_keeps_data_is_computed_with_all_that_changes_it(case: str) -> None
 
 
 def test_cells_that_only_look_are_not_computed_again() -> None:
-    cells = ["xs = [3]", "print(xs, len(xs))", "xs", "import matplotlib.pyplot as plt\nplt.plot(xs)",
-             "f'{xs}'", "print(xs)"]  # fmt: skip
+    cells = [
+        "xs = [3]",
+        "print(xs, len(xs))",
+        "xs",
+        "import matplotlib.pyplot as plt\nplt.plot(xs)",
+        "f'{xs}'",
+        "print(xs)",
+    ]
     assert code(cells, [6]) == [cells[0], cells[5]]
 
 

@@ -124,10 +124,11 @@ def test_no_false_alarm(source: str) -> None:
     assert plan([source], [1], interpreter="python").problems == []
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="its syntax")
 def test_type_parameters_are_no_variables() -> None:
     source = "class A[T]:\n    x: T\n    def f[S](self, y: S) -> T: ...\ntype B[U] = list[U]\nB"
-    assert plan([source], [1], interpreter="python").problems == []
+    problems = plan([source], [1], interpreter="python").problems
+    # An older Python than the kernel's cannot read them, and says where.
+    assert [one.line for one in problems] == ([] if sys.version_info >= (3, 12) else [1])
 
 
 def test_a_selection_without_code() -> None:
@@ -143,7 +144,7 @@ def test_a_selection_without_code() -> None:
     assert problem.message == "The selection has no code."
 
 
-# --- what only the kernel knows --------------------------------------------------------------------
+# --- what only the kernel knows -----------------------------------------------------------------
 
 
 def test_the_kernel_is_asked_for_what_no_cell_defines() -> None:
@@ -179,21 +180,27 @@ def test_what_is_no_package(package: str) -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["numpy", "scikit-learn==1.8.0", "a[b]>=1,<2", 'x; python_version<"3.9"', "./wheel.whl",
-     "git+https://example.org/x.git@main#egg=x"],
-)  # fmt: skip
+    [
+        "numpy",
+        "scikit-learn==1.8.0",
+        "a[b]>=1,<2",
+        'x; python_version<"3.9"',
+        "./wheel.whl",
+        "git+https://example.org/x.git@main#egg=x",
+    ],
+)
 def test_what_is_a_package(package: str) -> None:
     assert plan(["x = 1"], [1], packages=[package]).problems == []
 
 
-# --- names and packages ------------------------------------------------------------------------------
+# --- names and packages
 
 
 @pytest.mark.parametrize(
     ("title", "name"),
     [
         ("# Train model!", "train-model"),
-        ("intro\n## Größe & Maß ##\ntext", "grosse-ma"),
+        ("intro\n## Größe & Maß ##\ntext", "grosse-mass"),
         ("# 模型", "step"),
         ("no heading", "notebook"),
         ("# " + "x" * 100, "x" * 60),
@@ -213,17 +220,33 @@ def test_the_users_name_stays() -> None:
 PACKAGES = {
     "standard library": ("import json, os.path", {}, []),
     "guessed": ("import sklearn.svm\nimport my_module", {}, ["scikit-learn", "my-module"]),
-    "from the kernel": ("import sklearn", {"sklearn": "scikit-learn==1.8.0"}, ["scikit-learn==1.8.0"]),
+    "from the kernel": (
+        "import sklearn",
+        {"sklearn": "scikit-learn==1.8.0"},
+        ["scikit-learn==1.8.0"],
+    ),
     "beside the notebook": ("import mine", {"mine": None}, []),
     "in a function": ("def f():\n    import numpy", {}, ["numpy"]),
     "relative": ("from . import x", {}, []),
     "supplied": ("import kfp, IPython", {}, []),
     "twice": ("import numpy\nfrom numpy import array", {}, ["numpy"]),
     "two of one package": ("import a, b", {"a": "ab==1", "b": "ab==1"}, ["ab==1"]),
-    "optional and missing": ("try:\n    import ujson as j\nexcept ImportError:\n    import json as j", {}, []),
-    "optional and there": ("try:\n    import a\nexcept ImportError:\n    import b", {"a": "a==1"}, ["a==1"]),
-    "optional here, needed there": ("try:\n    import a\nexcept ImportError:\n    pass\nimport a", {}, ["a"]),
-}  # fmt: skip
+    "optional and missing": (
+        "try:\n    import ujson as j\nexcept ImportError:\n    import json as j",
+        {},
+        [],
+    ),
+    "optional and there": (
+        "try:\n    import a\nexcept ImportError:\n    import b",
+        {"a": "a==1"},
+        ["a==1"],
+    ),
+    "optional here, needed there": (
+        "try:\n    import a\nexcept ImportError:\n    pass\nimport a",
+        {},
+        ["a"],
+    ),
+}
 
 
 @pytest.mark.parametrize("case", PACKAGES)
