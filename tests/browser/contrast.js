@@ -21,13 +21,16 @@
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const ratio = (one, other) => {
-    const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    const [low, high] = [luminance(one), luminance(other)].sort(
+      (a, b) => a - b
+    );
     return (high + 0.05) / (low + 0.05);
   };
   const paintOf = (element, property) => {
     const style = getComputedStyle(element);
     const { rgb, alpha } = parse(style[property]);
-    const own = { fill: style.fillOpacity, stroke: style.strokeOpacity }[property] ?? 1;
+    const own =
+      { fill: style.fillOpacity, stroke: style.strokeOpacity }[property] ?? 1;
     return { rgb, alpha: alpha * Number(own) * Number(style.opacity) };
   };
   const groundOf = element => {
@@ -37,7 +40,10 @@
     }
     return line
       .filter(one => one instanceof HTMLElement)
-      .reduce((ground, one) => over(ground, paintOf(one, 'backgroundColor')), [255, 255, 255]);
+      .reduce(
+        (ground, one) => over(ground, paintOf(one, 'backgroundColor')),
+        [255, 255, 255]
+      );
   };
   const answer = {};
   const before = holder.getAttribute('data-pipelines-state');
@@ -54,4 +60,4 @@
   }
   holder.setAttribute('data-pipelines-state', before);
   return answer;
-}
+};
