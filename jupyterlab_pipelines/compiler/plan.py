@@ -35,9 +35,8 @@ def plan_step(request: StepRequest) -> StepPlan:
     packages = _packages(sliced, request)
     problems = _undefined(notebook, sliced, cells, known)
     problems += _unusable(inputs, known) + _bad_packages(packages)
-    if request.interpreter is None:
-        # The kernel was not asked yet, and may know what no cell defines.
-        inputs += [StepInput(name=name) for name in sliced.undefined]
+    if request.interpreter is None and not request.variables:
+        inputs += _worth_asking(notebook, inputs, sliced)
     return StepPlan(
         name=request.name.strip() or _name(request),
         inputs=inputs,
@@ -99,6 +98,27 @@ def choose_inputs(notebook: Notebook, request: StepRequest) -> tuple[list[StepIn
             return [*given, *recomputed.values()], sliced
 
 
+def _worth_asking(
+    notebook: Notebook, inputs: Sequence[StepInput], sliced: Slice
+) -> list[StepInput]:
+    """More names that a kernel which was not asked yet may know.
+
+    It may have what no cell defines, and with its values the step needs what they refer to.
+    """
+    found = {one.name: list[Cell]() for one in inputs} | {name: [] for name in sliced.undefined}
+    while True:
+        more = notebook.slice((), snapshots=found).inputs
+        if more.keys() <= found.keys():
+            break
+        found |= more
+    known = {one.name for one in inputs}
+    return [
+        StepInput(name=name, defined_in=[cell.id for cell in makers])
+        for name, makers in found.items()
+        if name not in known
+    ]
+
+
 def _proposal(
     name: str, makers: list[Cell], variable: KernelVariable | None, notebook: Notebook
 ) -> StepInput:
@@ -110,7 +130,7 @@ def _proposal(
         return proposed
     if variable.is_json:
         return proposed.model_copy(update={"source": "parameter", "value": variable.value})
-    if makers and (name in notebook.definitions.scalars or not notebook.can_be_saved(name)):
+    if makers and not notebook.can_be_saved(name):
         return proposed
     return proposed.model_copy(update={"source": "snapshot", "snapshot": variable.snapshot})
 

@@ -17,7 +17,9 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 import types
+import warnings
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -29,12 +31,16 @@ class _Tee:
         self.log = stream
         self._name = name
         self._record = record
+        self._flushed = 0.0
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
     def write(self, text):
         self.log.write(text)
-        self.log.flush()
+        # Every line at once; parts of lines, of which there may be many, when there was a pause.
+        if "\n" in text or time.monotonic() - self._flushed > 0.1:
+            self.log.flush()
+            self._flushed = time.monotonic()
         if text:
             self._record.stream(self._name, text)
         return len(text)
@@ -97,6 +103,8 @@ class _Surroundings:
         root.handlers[:] = []
         root.setLevel(logging.WARNING)
         builtins.input = getpass.getpass = _no_input
+        # IPython's advice after `sys.exit(1)` would hide the reason at the log's end.
+        warnings.filterwarnings("ignore", message="To exit: use")
 
     def __exit__(self, *_):
         folder, system, asking, logs = self._before
