@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser import chromium
 from tests.browser.api import Api
@@ -121,6 +128,15 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One profile for the session: only the first page loads JupyterLab's scripts anew."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(ACTION_MS)
+    yield context
+    context.close()
+
+
 @pytest.fixture
 def expected_errors() -> list[re.Pattern[str]]:
     """What the page may say in its console; a test that provokes an error on purpose adds it."""
@@ -128,10 +144,10 @@ def expected_errors() -> list[re.Pattern[str]]:
 
 
 @pytest.fixture
-def page(browser: Browser, lab: Lab, expected_errors: list[re.Pattern[str]]) -> Iterator[Page]:
+def page(
+    context: BrowserContext, lab: Lab, expected_errors: list[re.Pattern[str]]
+) -> Iterator[Page]:
     """A fresh page with the lab open and restored; any error in its console fails the test."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(ACTION_MS)
     page = context.new_page()
     errors: list[str] = []
 
@@ -141,12 +157,12 @@ def page(browser: Browser, lab: Lab, expected_errors: list[re.Pattern[str]]) -> 
             errors.append(f"{message.text} ({place})")
 
     page.on("console", on_console)
-    page.on("pageerror", lambda error: errors.append(f"uncaught: {error}"))
+    page.on("pageerror", lambda error: errors.append(f"uncaught: {error.stack or error}"))
     try:
         open_lab(page, lab)
         yield page
     finally:
-        context.close()
+        page.close()
     unknown = [text for text in errors if not any(k.search(text) for k in expected_errors)]
     assert not unknown, "errors in the browser's console:\n" + "\n".join(unknown)
 

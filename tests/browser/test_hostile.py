@@ -19,7 +19,7 @@ pytestmark = pytest.mark.labs("token")
 #: What Chromium says of each attempt that the frames' policies stop.
 STOPPED = re.compile(
     "Content Security Policy|Blocked (opening|form submission)|"
-    "Unsafe attempt|uncaught: Failed to fetch"
+    r"Unsafe attempt|uncaught: (TypeError: )?Failed to fetch[\s\S]*(about:srcdoc|/module\.js)"
 )
 
 PLACE = "[document.title, location.origin, location.pathname, location.hash]"

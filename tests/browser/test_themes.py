@@ -13,7 +13,8 @@ from tests.browser.screen import RunsPanel
 
 pytestmark = pytest.mark.labs("token")
 
-THEMES = ("JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast")
+# The last is the one that later tests see.
+THEMES = ("JupyterLab Dark", "JupyterLab Dark High Contrast", "JupyterLab Light")
 STATES = (
     *("PENDING", "RUNNING", "SUCCEEDED", "CACHED", "SKIPPED"),
     *("FAILED", "CANCELING", "CANCELED", "PAUSED"),
