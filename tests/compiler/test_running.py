@@ -194,7 +194,8 @@ SETUP = (
     "    def double(self):\n        return FACTOR * self.x\n"
     "FACTOR = 2\n"
     "points = [Point(1), Point(2)]\nfirst = points[0]\nrates = {'a': [0.5, None]}\n"
-    "notebook = 'own name'\nreport = 1.0\nPARTS = {1, 2}\nnothing = None\nbig = 2**60\nwhole = [1.0]"
+    "notebook = 'own name'\nreport = 1.0\nPARTS = {1, 2}\nnothing = None\n"
+    "big = 2**60\nwhole = [1.0]"
 )
 
 
