@@ -29,7 +29,7 @@ help:
 	@echo "make test-browser  a real lab in a real browser, three times"
 	@echo "make lint          every linter and type checker"
 	@echo "make format        let the formatters write"
-	@echo "make types         write src/api/types.ts again after a change of models.py"
+	@echo "make types         write src/api/types.ts again after a change of models/"
 	@echo "make clean         delete what was built; $(VENV) stays"
 
 # --- installing --------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 /**
- * Writes src/api/types.ts from the models of jupyterlab_pipelines/models.py.
+ * Writes src/api/types.ts from the models of jupyterlab_pipelines/models/.
  *
  *   node scripts/types.mjs [--check]      (with the project's Python first on the path)
  *
@@ -13,9 +13,9 @@ import { compile } from 'json-schema-to-typescript';
 const TARGET = fileURLToPath(new URL('../src/api/types.ts', import.meta.url));
 
 const BANNER = `/**
- * The vocabulary shared with the server, generated from jupyterlab_pipelines/models.py.
+ * The vocabulary shared with the server, generated from jupyterlab_pipelines/models/.
  *
- * Do not edit: change models.py and run \`make types\`.
+ * Do not edit: change them there and run \`make types\`.
  */`;
 
 const PRINT_SCHEMA = `

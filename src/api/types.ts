@@ -1,7 +1,7 @@
 /**
- * The vocabulary shared with the server, generated from jupyterlab_pipelines/models.py.
+ * The vocabulary shared with the server, generated from jupyterlab_pipelines/models/.
  *
- * Do not edit: change models.py and run `make types`.
+ * Do not edit: change them there and run `make types`.
  */
 
 export type JsonValue = unknown;
