@@ -213,7 +213,7 @@ class Attempts:
                 if active.stopping:
                     self._press(active, processes.start_of(active.attempt.directory))
                 return None
-        if active.error is not None:
+        if active.error is not None and not active.stopping:
             return self._fail(active, active.error)
         if active.relaunch_at > time.monotonic() and not active.stopping:
             return None
@@ -241,8 +241,14 @@ class Attempts:
     def _not_begun(self, active: Active) -> Ended | None:
         """No command has run yet: launches the same attempt, or sees that none ever does."""
         if active.stopping:
-            forbidden = processes.forbid(active.attempt.directory)
-            return self._fail(active, "Stopped before it began.") if forbidden else None
+            try:
+                forbidden = processes.forbid(active.attempt.directory)
+            except OSError:  # a full disk
+                forbidden = False
+            if forbidden:
+                processes.kill_all(active.attempt.directory, None)  # an installation's remains
+                return self._fail(active, "Stopped before it began.")
+            return None
         active.relaunches += 1
         if active.relaunches > _MOST_RELAUNCHES:
             processes.forbid(active.attempt.directory)

@@ -6,7 +6,6 @@ An environment lies over the interpreter, is built once for each set of requirem
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import importlib.util
 import json
@@ -16,13 +15,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from .building import Building, EnvironmentFailed
 from .layout import Layout
-from .processes import environment, waited_lock
 
 #: Prints what `Interpreter` keeps; must run on any Python 3.8 or later.
 _PROBE = """
@@ -42,10 +41,6 @@ print(json.dumps({"version": platform.python_version(), "packages": names, "path
         "implementation_version": platform.python_version(),
         "platform_python_implementation": platform.python_implementation()}}))
 """
-
-
-class EnvironmentFailed(Exception):
-    """The packages could not be made importable; the message is what the user reads."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +75,17 @@ class Interpreter:
     markers: dict[str, str]
 
     @classmethod
-    def probe(cls, path: str) -> Interpreter:
+    def probe(cls, path: str, building: Building) -> Interpreter:
         """Asks the interpreter. Raises EnvironmentFailed where it cannot run."""
         try:
-            done = subprocess.run(
-                [path, "-c", _PROBE], capture_output=True, env=environment(), timeout=60, check=True
+            process = building.start(
+                [path, "-c", _PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             )
-            data: dict[str, Any] = json.loads(done.stdout)
+            output, _ = process.communicate(timeout=60)
+            building.go_on()
+            if process.returncode:
+                raise ValueError(f"it ended with {process.returncode}")
+            data: dict[str, Any] = json.loads(output)
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise EnvironmentFailed(f"The interpreter {path} cannot be used: {error}") from error
         return cls(**data)
@@ -115,19 +114,20 @@ class Environments:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self._probe = functools.cache(Interpreter.probe)
+        self._probed: dict[str, Interpreter] = {}
         self._probing = threading.Lock()
 
-    def python(
-        self, wanted: Wanted, log: IO[bytes], on_process: Callable[[subprocess.Popen[bytes]], None]
-    ) -> str:
+    def python(self, wanted: Wanted, log: IO[bytes], building: Building) -> str:
         """The interpreter that has the packages, built first if need be; pip writes into `log`.
 
-        `on_process` is told of the process that builds, so that it can be stopped. Raises
-        EnvironmentFailed.
+        Raises EnvironmentFailed, also where `building` is stopped.
         """
         with self._probing:
-            interpreter = self._probe(wanted.interpreter)
+            building.go_on()
+            interpreter = self._probed.get(wanted.interpreter)
+            if interpreter is None:
+                interpreter = Interpreter.probe(wanted.interpreter, building)
+                self._probed[wanted.interpreter] = interpreter
         if all(interpreter.satisfies(package) for package in wanted.packages):
             return wanted.interpreter
         folder = self.layout.environments / wanted.key(interpreter.version)
@@ -135,11 +135,10 @@ class Environments:
         if (folder / "ready.json").exists():
             return str(python)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with waited_lock(folder.with_suffix(".lock")) as lock:
+        with building.waited_lock(folder.with_suffix(".lock")) as lock:
             if not (folder / "ready.json").exists():
                 with _removed_on_failure(folder):
-                    build = _Build(folder, interpreter, wanted, log, lock, on_process)
-                    build.run()
+                    _Build(folder, interpreter, wanted, log, lock, building).run()
         return str(python)
 
 
@@ -160,7 +159,7 @@ class _Build:
     wanted: Wanted
     log: IO[bytes]
     lock: int
-    on_process: Callable[[subprocess.Popen[bytes]], None]
+    building: Building
 
     def run(self) -> None:
         """A venv over the interpreter, with the packages and a note that it is ready."""
@@ -205,19 +204,17 @@ class _Build:
         """Runs one command; it holds the lock too, so that it outlives nobody unnoticed."""
         quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
         try:
-            process = subprocess.Popen(
+            process = self.building.start(
                 command,
-                stdin=subprocess.DEVNULL,
+                quiet,
                 stdout=self.log,
                 stderr=subprocess.STDOUT,
-                env=environment(quiet),
                 pass_fds=[self.lock],
-                start_new_session=True,
             )
         except OSError as error:
             raise EnvironmentFailed(f"Failed {doing}: {error}") from error
-        self.on_process(process)
         code = process.wait()
+        self.building.go_on()
         if code != 0:
             raise EnvironmentFailed(f"Failed {doing}: pip ended with {code}; see the log.")
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import forking, processes, runner
-from .environments import EnvironmentFailed, Environments, Wanted, kfp_folder
+from .building import Building, EnvironmentFailed
+from .environments import Environments, Wanted, kfp_folder
 from .forking import Forked, Forkers
 from .layout import Layout
 from .records import Invocation
@@ -40,8 +38,7 @@ class Launch:
         self._directory = directory
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._stopped = False
-        self._builder: subprocess.Popen[bytes] | None = None
+        self._building = Building(directory)
         self._thread: threading.Thread | None = None
         if invocation.source and invocation.packages:
             self._thread = threading.Thread(target=self._install, name=f"install {directory}")
@@ -51,14 +48,15 @@ class Launch:
 
     @property
     def preparing(self) -> bool:
-        """Whether packages are still being installed."""
-        return self._thread is not None and self._thread.is_alive()
+        """Whether packages are being installed. A stopped one is not: nothing will begin."""
+        busy = self._thread is not None and self._thread.is_alive()
+        return busy and not self._building.stopped
 
     def stop(self) -> None:
         """Ends an installation; the shim, if there is one, is not touched."""
+        self._building.stop()
         with self._lock:
-            self._stopped = True
-            self._end_builder()
+            pass  # whoever was starting the shim has done so
 
     def _install(self) -> None:
         invocation = self._invocation
@@ -77,25 +75,14 @@ class Launch:
         finally:
             self._on_change()
 
-    def _building(self, builder: subprocess.Popen[bytes]) -> None:
-        with self._lock:
-            self._builder = builder
-            if self._stopped:
-                self._end_builder()
-
-    def _end_builder(self) -> None:
-        if self._builder is not None and self._builder.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._builder.pid, signal.SIGKILL)
-
     def _start(self, python: str) -> None:
         with self._lock:
-            if self._stopped:
-                self.error = "Stopped before it began."
-                return
             try:
+                self._building.go_on()
                 self.process = self._launcher.start(self._invocation, self._directory, python)
-            except (EnvironmentFailed, OSError) as error:
+            except EnvironmentFailed as error:
+                self.error = str(error)
+            except OSError as error:
                 self.error = f"The step cannot be started: {error}"
 
 

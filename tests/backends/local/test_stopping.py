@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,70 @@ def test_stop_ends_everything_within_ten_seconds(
     assert {status.state for status in engine.graph(run_id).tasks.values()} == {State.CANCELED}
     with pytest.raises(Conflict, match="over"):
         engine.terminate(run_id)
+
+
+_SLOW_BACKEND = """
+import subprocess, time
+def get_requires_for_build_wheel(settings=None):
+    subprocess.Popen(["sleep", "99"], start_new_session=True)
+    time.sleep(99)
+"""
+_SLOW_PROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+@pytest.fixture
+def slow_package(tmp_path: Path) -> str:
+    """A requirement whose build takes for ever, and leaves the session of pip."""
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    (folder / "backend.py").write_text(_SLOW_BACKEND)
+    (folder / "pyproject.toml").write_text(_SLOW_PROJECT)
+    return f"slow @ file://{folder}"
+
+
+def test_stop_ends_an_installation_and_who_waits_for_it(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    until: Any,
+    processes: Any,
+    slow_package: str,
+) -> None:
+    spec = pipeline({"one": step("pass", packages=[slow_package])})
+    builds, waits = submit(spec), submit(spec)
+    until(running(engine, builds, "one", "Installing"))
+    until(lambda: any("sleep" in process.cmdline() for process in processes()))
+    until(lambda: "one" in engine.graph(waits).tasks)
+    for run_id in (waits, builds):
+        before = time.monotonic()
+        engine.terminate(run_id)
+        run = finished(run_id)
+        assert (run.state, run.error) == (State.CANCELED, None)
+        assert time.monotonic() - before < 10
+    until(lambda: not processes(), timeout=2)
+    assert not [path for path in engine.layout.environments.iterdir() if path.is_dir()]
+
+
+def test_stop_ends_an_installation_whose_supervisor_died(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    until: Any,
+    processes: Any,
+    slow_package: str,
+) -> None:
+    run_id = submit(pipeline({"one": step("pass", packages=[slow_package])}))
+    until(lambda: any("sleep" in process.cmdline() for process in processes()))
+    for process in supervisors(processes()):
+        process.kill()
+    engine.terminate(run_id)
+    assert finished(run_id).state is State.CANCELED
+    until(lambda: not processes(), timeout=2)
 
 
 def test_stop_works_without_a_supervisor(
