@@ -8,10 +8,19 @@ import re
 from collections.abc import AsyncIterator
 
 from . import compiler, outputs
-from .backends.base import ApiRequest, ApiResponse, ArtifactContent, Backend, Health
-from .errors import BadInput, InvalidCell, NotFound, PipelinesError, UpstreamError
+from .backends.base import ApiRequest, ApiResponse, ArtifactContent, Backend, Health, Housekeeping
+from .errors import (
+    BadInput,
+    InvalidCell,
+    NotFound,
+    PipelinesError,
+    UnsupportedFeature,
+    UpstreamError,
+)
 from .models import (
     ArtifactRef,
+    Cleaned,
+    Cleaning,
     ConnectionKind,
     LogChunk,
     Output,
@@ -23,6 +32,7 @@ from .models import (
     RunQuery,
     StepPlan,
     StepRequest,
+    Storage,
     Submission,
     TaskDetail,
 )
@@ -193,6 +203,24 @@ class Service:
     async def delete(self, run_id: str) -> None:
         """Deletes a run with all that it left."""
         await self.backend.delete(run_id)
+
+    # --- disk ----------------------------------------------------------------------------------
+
+    async def storage(self) -> Storage:
+        """What the connection's runs take on this machine. Raises UnsupportedFeature."""
+        return await self._housekeeping().storage()
+
+    async def clean(self, wanted: Cleaning) -> Cleaned:
+        """Removes what is old or too much, never an active run. Raises UnsupportedFeature."""
+        return await self._housekeeping().clean(wanted)
+
+    def _housekeeping(self) -> Housekeeping:
+        if not isinstance(self.backend, Housekeeping):
+            raise UnsupportedFeature(
+                f"The runs of {self.connection} take no room on this machine.",
+                next_step="Delete the runs that are not needed.",
+            )
+        return self.backend
 
     # --- what a task left ----------------------------------------------------------------------
 

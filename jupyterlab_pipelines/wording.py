@@ -55,6 +55,18 @@ def span_text(seconds: float, *, precise: bool = True) -> str:
     return f"{total} s"
 
 
+def size_text(size: int) -> str:
+    """Bytes as disks are sold: `0 B`, `950 kB`, `1.2 GB`."""
+    if size < 1000:
+        return f"{size} B"
+    amount = float(size)
+    for unit in ("kB", "MB", "GB", "TB"):
+        amount /= 1000
+        if amount < 999.5:
+            return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
+    return f"{amount / 1000:.1f} PB"
+
+
 def tasks_in_order(graph: RunGraph) -> Iterator[tuple[int, TaskNode, TaskStatus]]:
     """Every task with its depth: a group first, then what is in it, each by its start."""
     children: dict[str | None, list[TaskNode]] = {}

@@ -27,6 +27,7 @@ print(json.dumps(contract_schema()))
 /** What the browser sends: a field with a default may be left out. */
 const SENT = new Set([
   'CellSelection',
+  'Cleaning',
   'KernelVariable',
   'NewConnection',
   'NotebookCell',

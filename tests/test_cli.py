@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyterlab_pipelines.cli import parse_parameters
+from jupyterlab_pipelines.cli.runs import parse_parameters
 from jupyterlab_pipelines.errors import InvalidParameter
 from jupyterlab_pipelines.models import PipelineDescription, PipelineParameter
 
@@ -148,3 +148,24 @@ def test_parameters_get_the_types_that_the_pipeline_declares() -> None:
     with pytest.raises(InvalidParameter) as caught:
         parse_parameters(description, ["count=x", "items=["])
     assert [problem.place for problem in caught.value.problems] == ["count", "items"]
+
+
+def test_disk_is_shown_and_cleaned(environment: dict[str, str]) -> None:
+    done = pipelines(environment, "run", str(EXAMPLES / "digits.yaml"))
+    run_id = done.stdout.splitlines()[0]
+    disk = pipelines(environment, "disk").stdout
+    assert "runs (1)" in disk
+    assert "free on the disk" in disk
+
+    kept = pipelines(environment, "clean", "--older-than", "1d")
+    assert kept.stdout.startswith("Freed 0 B")
+    told = pipelines(environment, "clean", "--keep", "0", "--dry-run").stdout
+    assert "Would free" in told
+    assert run_id in pipelines(environment, "runs").stdout
+    assert "Freed" in pipelines(environment, "clean", "--keep", "0").stdout
+    assert "No runs yet" in pipelines(environment, "runs").stdout
+
+    unsaid = pipelines(environment, "clean")
+    assert unsaid.returncode == 2
+    assert "Give an age" in unsaid.stderr
+    assert "10x" in pipelines(environment, "clean", "--keep", "10x").stderr

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..models import (
+    Cleaned,
+    Cleaning,
     ConnectionKind,
     ConnectionState,
     LogChunk,
@@ -15,6 +17,7 @@ from ..models import (
     RunGraph,
     RunPage,
     RunQuery,
+    Storage,
     Submission,
     TaskDetail,
 )
@@ -95,6 +98,15 @@ class Changes:
     deleted: Sequence[str] = ()
     #: Runs whose tasks may have changed although the run itself looks the same.
     unsure: Sequence[str] = ()
+
+
+@runtime_checkable
+class Housekeeping(Protocol):
+    """What a backend has beside the protocol where its runs take this machine's disk."""
+
+    async def storage(self) -> Storage: ...
+
+    async def clean(self, wanted: Cleaning) -> Cleaned: ...
 
 
 class Backend(Protocol):

@@ -47,6 +47,7 @@ from .runs import (
     RunPage,
     RunQuery,
 )
+from .storage import Cleaned, CleanedItem, Cleaning, Environment, Storage
 from .submission import (
     CellSelection,
     KernelVariable,
@@ -74,10 +75,14 @@ __all__ = [
     "ArtifactStatus",
     "Attempt",
     "CellSelection",
+    "Cleaned",
+    "CleanedItem",
+    "Cleaning",
     "Connection",
     "ConnectionKind",
     "ConnectionState",
     "Edge",
+    "Environment",
     "ErrorBody",
     "Event",
     "GraphDelta",
@@ -100,6 +105,7 @@ __all__ = [
     "StepInput",
     "StepPlan",
     "StepRequest",
+    "Storage",
     "Submission",
     "Subscription",
     "TaskDetail",

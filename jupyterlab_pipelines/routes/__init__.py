@@ -13,6 +13,7 @@ from .events import EventsHandler
 from .link import LinkHandler
 from .pipelines import DescribeHandler
 from .runs import RetryHandler, RunHandler, RunsHandler, TerminateHandler
+from .storage import CleanHandler, StorageHandler
 from .tasks import GraphHandler, LogHandler, OutputsHandler, TaskHandler
 
 __all__ = ["ROUTES", "Desk", "handlers"]
@@ -30,6 +31,8 @@ ROUTES: list[tuple[str, type[Door]]] = [
     (rf"{_CONNECTION}/pipelines/describe", DescribeHandler),
     (rf"{_CONNECTION}/cells/plan", PlanHandler),
     (rf"{_CONNECTION}/cells/run", RunStepHandler),
+    (rf"{_CONNECTION}/storage", StorageHandler),
+    (rf"{_CONNECTION}/clean", CleanHandler),
     (rf"{_CONNECTION}/runs", RunsHandler),
     (_RUN, RunHandler),
     (rf"{_RUN}/terminate", TerminateHandler),

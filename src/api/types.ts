@@ -107,6 +107,45 @@ export interface NotebookCell {
   tags?: string[];
 }
 /**
+ * What went, or with `dry_run` would go; `total` is what the folder then takes, in bytes.
+ */
+export interface Cleaned {
+  items: CleanedItem[];
+  freed: number;
+  total: number;
+  dry_run: boolean;
+}
+/**
+ * One thing that went, or would go.
+ */
+export interface CleanedItem {
+  /**
+   * run, environment or left-over.
+   */
+  kind: string;
+  id: string;
+  name: string;
+  /**
+   * Bytes.
+   */
+  size: number;
+  used_at: string;
+}
+/**
+ * What may go. Left-overs that nothing refers to always go; a run that is active never.
+ */
+export interface Cleaning {
+  /**
+   * Runs that ended, and environments last used, before that.
+   */
+  older_than_days?: number | null;
+  /**
+   * The least recently used go until this is enough.
+   */
+  keep_bytes?: number | null;
+  dry_run?: boolean;
+}
+/**
  * A named backend as the browser sees it; it never carries a secret.
  */
 export interface Connection {
@@ -135,6 +174,24 @@ export interface Edge {
    * The name of the input or parameter that travels.
    */
   label: string;
+}
+/**
+ * Packages installed once for all steps that ask for the same on the same interpreter.
+ */
+export interface Environment {
+  key: string;
+  interpreter: string;
+  packages: string[];
+  /**
+   * Bytes on disk.
+   */
+  size: number;
+  built_at: string;
+  used_at: string;
+  /**
+   * A run that has not ended may be using it.
+   */
+  active: boolean;
 }
 /**
  * The body of every error of our own routes (`/apis` answers as Kubeflow does).
@@ -517,6 +574,29 @@ export interface StepRequest {
    */
   working_directory?: string;
   caching?: boolean | null;
+}
+/**
+ * Bytes on disk of everything below the engine's folder, and what is free beside it.
+ */
+export interface Storage {
+  path: string;
+  total: number;
+  free: number;
+  /**
+   * Bytes of all runs: artifacts, logs, notebooks.
+   */
+  runs: number;
+  run_count: number;
+  active_run_count: number;
+  environments: Environment[];
+  /**
+   * Bytes of kernel values saved for steps.
+   */
+  snapshots: number;
+  /**
+   * Bytes of the database, kfp's modules and locks.
+   */
+  other: number;
 }
 /**
  * A pipeline to run. `pipeline` is IR: `pipeline_spec` fields, or with `platforms` beside.

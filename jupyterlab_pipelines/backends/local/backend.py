@@ -14,6 +14,8 @@ from typing import IO, Any, ParamSpec, TypeVar
 
 from ...errors import NotFound, PipelinesError
 from ...models import (
+    Cleaned,
+    Cleaning,
     ConnectionKind,
     ConnectionState,
     LogChunk,
@@ -22,6 +24,7 @@ from ...models import (
     RunGraph,
     RunPage,
     RunQuery,
+    Storage,
     Submission,
     TaskDetail,
 )
@@ -32,6 +35,7 @@ from .controller import Controller
 from .engine import Engine
 from .plan.ir import Pipeline
 from .plan.preflight import preflight
+from .upkeep import Upkeep
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,6 +53,7 @@ class LocalBackend:
 
     def __init__(self, root: Path) -> None:
         self.engine = Engine(root)
+        self._upkeep = Upkeep(self.engine.database, self.engine.layout)
         self._api = Api(self.engine)
         self._reconciled_at = float("-inf")
 
@@ -118,6 +123,14 @@ class LocalBackend:
     async def delete(self, run_id: str) -> None:
         """Removes a run that is over, and its files."""
         await _thread(self.engine.delete, run_id)
+
+    async def storage(self) -> Storage:
+        """What the engine's folder takes on disk."""
+        return await _thread(self._upkeep.storage)
+
+    async def clean(self, wanted: Cleaning) -> Cleaned:
+        """Removes what is old or too much, never what is active."""
+        return await _thread(self._upkeep.clean, wanted)
 
     async def read_log(
         self, run_id: str, task_id: str, attempt: int | None, offset: int, limit: int

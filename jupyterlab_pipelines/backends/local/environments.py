@@ -43,6 +43,10 @@ print(json.dumps({"version": platform.python_version(), "packages": names, "path
 """
 
 
+#: Says of a built environment what it is; its time is when a step last asked for it.
+READY = "ready.json"
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a task needs beyond its interpreter."""
@@ -132,11 +136,11 @@ class Environments:
             return wanted.interpreter
         folder = self.layout.environments / wanted.key(interpreter.version)
         python = folder / "bin" / "python"
-        if (folder / "ready.json").exists():
-            return str(python)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with building.waited_lock(folder.with_suffix(".lock")) as lock:
-            if not (folder / "ready.json").exists():
+            if (folder / READY).exists():
+                (folder / READY).touch()  # under the lock: a clean-up looks at the time there
+            else:
                 with _removed_on_failure(folder):
                     _Build(folder, interpreter, wanted, log, lock, building).run()
         return str(python)
@@ -179,7 +183,7 @@ class _Build:
             f"installing {', '.join(packages)}",
         )
         note = {"interpreter": self.wanted.interpreter, "packages": sorted(packages)}
-        (self.folder / "ready.json").write_text(json.dumps(note))
+        (self.folder / READY).write_text(json.dumps(note))
 
     def _show_interpreter(self) -> None:
         """Puts the interpreter's packages behind the environment's own.

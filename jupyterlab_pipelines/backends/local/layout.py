@@ -42,6 +42,11 @@ class Layout:
     def environments(self) -> Path:
         return self.root / "environments"
 
+    @property
+    def snapshots(self) -> Path:
+        """Values that kernels saved for steps that take them."""
+        return self.root / "snapshots"
+
     def run(self, run_id: str) -> Path:
         """A run's folder. Raises NotFound where the id cannot be a run's."""
         if not _ID.fullmatch(run_id):

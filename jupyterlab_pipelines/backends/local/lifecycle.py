@@ -231,7 +231,7 @@ def delete(database: Database, layout: Layout, run_id: str) -> None:
         with _settled(layout, run_id):
             _refuse_active(database, run_id)
             _delete_rows(database, run_id)
-        _delete_files(database, folder)
+        delete_files(database, folder)
     else:
         _delete_rows(database, run_id)
 
@@ -250,12 +250,17 @@ def _delete_rows(database: Database, run_id: str) -> None:
         )
 
 
-def _delete_files(database: Database, folder: Path) -> None:
-    prefix = f"{folder}/"
+def used_files(database: Database, folder: Path) -> set[Path]:
+    """The files and folders below a run's folder that runs still show as their artifacts."""
     rows = database.read(
-        "SELECT uri FROM artifacts WHERE uri >= ? AND uri < ?", (prefix, f"{folder}0")
+        "SELECT uri FROM artifacts WHERE uri >= ? AND uri < ?", (f"{folder}/", f"{folder}0")
     )
-    used = {Path(row["uri"]) for row in rows}
+    return {Path(row["uri"]) for row in rows}
+
+
+def delete_files(database: Database, folder: Path) -> None:
+    """Removes a deleted run's folder but for what a cached task of another run uses."""
+    used = used_files(database, folder)
     if not used:
         shutil.rmtree(folder, ignore_errors=True)
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,27 +27,6 @@ def interpreter(tmp_path: Path) -> Path:
     site = next(folder.glob("lib/python*/site-packages"))
     (site / "of_the_kernel.py").write_text("word = 'mine'\n")
     return folder / "bin" / "python"
-
-
-@pytest.fixture
-def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package index of one package, `tinything` 1.0; pip looks nowhere else."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    info = "tinything-1.0.dist-info"
-    with zipfile.ZipFile(folder / "tinything-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("tinything.py", "word = 'tiny'\n")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tinything\nVersion: 1.0\n")
-        wheel.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(
-            f"{info}/RECORD",
-            f"tinything.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n",
-        )
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
 
 
 def contents(python: Path) -> set[str]:

@@ -1,8 +1,4 @@
-"""The command line: `jupyter pipelines run | runs | logs | stop | retry | delete`.
-
-Exit codes: 0 success, 1 the run did not succeed, 2 the input or the connection was at fault,
-130 interrupted while following (the run goes on).
-"""
+"""`run`, `runs`, `logs`, `stop`, `retry` and `delete`: what is done with pipelines and runs."""
 
 from __future__ import annotations
 
@@ -10,55 +6,23 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import JsonValue
 
-from .connections import Connections
-from .errors import BadInput, InvalidParameter, NotFound, PipelinesError
-from .models import PipelineDescription, Problem, Run, RunGraph, RunQuery, State, Submission
-from .service import Service
-from .wording import age_text, duration_text, state_text, tasks_in_order
+from ..connections import Connections
+from ..errors import BadInput, InvalidParameter, NotFound
+from ..models import PipelineDescription, Problem, Run, RunGraph, RunQuery, State, Submission
+from ..service import Service
+from ..wording import age_text, duration_text, state_text, tasks_in_order
 
 LOG_PIECE = 1 << 18  # bytes read at a time
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of ``jupyter-pipelines``; returns the exit code."""
-    options = _parser().parse_args(arguments)
-    try:
-        return asyncio.run(_run_command(options))
-    except PipelinesError as error:
-        _print_error(error)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; the interpreter must not complain at exit.
-        sys.stderr.close()
-        return 0
-
-
-async def _run_command(options: argparse.Namespace) -> int:
-    connections = Connections()
-    try:
-        command: Callable[[Service, argparse.Namespace], Awaitable[int]] = options.command
-        return await command(connections.service(options.connection), options)
-    finally:
-        await connections.close()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="jupyter pipelines", description="Run and follow Kubeflow pipelines."
-    )
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "-c", "--connection", default="local", metavar="NAME", help="where to run (default: local)"
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Adds the commands; `common` has the connection."""
     run = commands.add_parser("run", parents=[common], help="run a compiled pipeline")
     run.add_argument("file", metavar="FILE.yaml", help="compiled by the kfp SDK")
     run.add_argument(
@@ -87,13 +51,13 @@ def _parser() -> argparse.ArgumentParser:
         parser_ = commands.add_parser(name, parents=[common], help=text)
         parser_.add_argument("run", metavar="RUN", help="an id, the beginning of one, or a name")
         parser_.set_defaults(command=command)
-    return parser
 
 
 # --- commands ----------------------------------------------------------------------------------
 
 
-async def _run(service: Service, options: argparse.Namespace) -> int:
+async def _run(connections: Connections, options: argparse.Namespace) -> int:
+    service = connections.service(options.connection)
     text = _read(Path(options.file))
     description = await service.describe(text)
     run = await service.submit(
@@ -108,7 +72,8 @@ async def _run(service: Service, options: argparse.Namespace) -> int:
     return 0 if options.no_wait else await _follow(service, run)
 
 
-async def _runs(service: Service, options: argparse.Namespace) -> int:
+async def _runs(connections: Connections, options: argparse.Namespace) -> int:
+    service = connections.service(options.connection)
     page = await service.list_runs(RunQuery(page_size=max(1, min(options.count, 200))))
     if options.json:
         print(json.dumps([run.model_dump(mode="json") for run in page.runs], indent=1))
@@ -124,7 +89,8 @@ async def _runs(service: Service, options: argparse.Namespace) -> int:
     return 0
 
 
-async def _logs(service: Service, options: argparse.Namespace) -> int:
+async def _logs(connections: Connections, options: argparse.Namespace) -> int:
+    service = connections.service(options.connection)
     run = await service.find_run(options.run)
     graph = await service.get_graph(run.run_id)
     nodes = [node for _, node, _ in tasks_in_order(graph)]
@@ -143,20 +109,23 @@ async def _logs(service: Service, options: argparse.Namespace) -> int:
     return 0
 
 
-async def _stop(service: Service, options: argparse.Namespace) -> int:
+async def _stop(connections: Connections, options: argparse.Namespace) -> int:
+    service = connections.service(options.connection)
     run = await service.find_run(options.run)
     await service.terminate(run.run_id)
     print(f"Stopping {run.display_name}.")
     return 0
 
 
-async def _retry(service: Service, options: argparse.Namespace) -> int:
+async def _retry(connections: Connections, options: argparse.Namespace) -> int:
+    service = connections.service(options.connection)
     run = await service.find_run(options.run)
     await service.retry(run.run_id)
     return await _follow(service, run)
 
 
-async def _delete(service: Service, options: argparse.Namespace) -> int:
+async def _delete(connections: Connections, options: argparse.Namespace) -> int:
+    service = connections.service(options.connection)
     run = await service.find_run(options.run)
     await service.delete(run.run_id)
     print(f"Deleted {run.display_name}.")
@@ -264,18 +233,3 @@ async def _print_log(service: Service, run_id: str, task_id: str) -> None:
         if chunk.next_offset >= chunk.size or chunk.next_offset == offset:
             return
         offset = chunk.next_offset
-
-
-def _print_error(error: PipelinesError) -> None:
-    print(error.message, file=sys.stderr)
-    for problem in error.problems:
-        place = problem.place or problem.cell or ""
-        where = f"{place}: " if place else ""
-        line = f" (line {problem.line})" if problem.line else ""
-        print(f"  {where}{problem.message}{line}", file=sys.stderr)
-    if error.next_step:
-        print(error.next_step, file=sys.stderr)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
