@@ -71,7 +71,10 @@ class ApiResponse:
 
 @dataclass(frozen=True)
 class ArtifactContent:
-    """Bytes of an artifact. `start`/`end` are the range served (end exclusive, null: unknown)."""
+    """Bytes of an artifact. `start`/`end` are the range served (end exclusive, null: unknown).
+
+    `tag` changes whenever the bytes do, where their store can tell; empty: it cannot.
+    """
 
     body: AsyncIterator[bytes]
     media_type: str
@@ -79,6 +82,7 @@ class ArtifactContent:
     size: int | None
     start: int = 0
     end: int | None = None
+    tag: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import tarfile
-import tempfile
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from ...errors import NotFound, PipelinesError
 from ...models import (
@@ -29,7 +27,8 @@ from ...models import (
     TaskDetail,
 )
 from ...pipeline_text import split
-from ..base import ApiRequest, ApiResponse, ArtifactContent, Changes, Health, Stream
+from ..base import ApiRequest, ApiResponse, ArtifactContent, Changes, Health
+from ..folders import MEDIA_TYPE, FolderArchive, folder_entries, read_file
 from .api import Api, create_run
 from .controller import Controller
 from .engine import Engine
@@ -40,7 +39,6 @@ from .upkeep import Upkeep
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_CHUNK = 256 * 1024
 #: Seconds between two looks for runs whose supervisor was killed.
 _RECONCILE_INTERVAL = 2.0
 
@@ -143,26 +141,13 @@ class LocalBackend:
     ) -> ArtifactContent:
         """The bytes `[start, end)` of an artifact's file; a folder is served as a tar.gz."""
         path, media_type = await _thread(self.engine.artifact_file, run_id, artifact_id)
-        name = path.name
-        if path.is_dir():
-            name, media_type = f"{name}.tar.gz", "application/gzip"
         try:
-            file, size = await _thread(_opened, path)
+            return await _thread(_content, path, media_type, start, end)
         except OSError as error:
             raise NotFound(
                 f"The artifact cannot be read: {error.strerror}.",
                 next_step="Read the step's log: the step may not have written it.",
             ) from error
-        start = min(max(start, 0), size)
-        end = size if end is None else min(max(end, start), size)
-        return ArtifactContent(
-            body=Stream(_slice(file, start, end), file.close),
-            media_type=media_type,
-            filename=name,
-            size=size,
-            start=start,
-            end=end,
-        )
 
     async def changes(self, cursor: str | None) -> Changes:
         """What changed since `cursor`. Looks now and then after runs that lost their supervisor."""
@@ -188,28 +173,16 @@ async def _thread(function: Callable[P, T], /, *arguments: P.args, **options: P.
     return await asyncio.to_thread(function, *arguments, **options)
 
 
-def _opened(path: Path) -> tuple[IO[bytes], int]:
-    """A file to read and its size; a folder is packed into a temporary one first."""
-    if not path.is_dir():
-        file = path.open("rb")
-        return file, path.stat().st_size
-    packed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who reads it
-    try:
-        with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as archive:
-            archive.add(path, arcname=path.name)
-    except BaseException:
-        packed.close()
-        raise
-    return packed, packed.tell()
-
-
-async def _slice(file: IO[bytes], start: int, end: int) -> AsyncGenerator[bytes, None]:
-    with contextlib.closing(file):
-        file.seek(start)
-        left = end - start
-        while left > 0:
-            data = await asyncio.to_thread(file.read, min(_CHUNK, left))
-            if not data:
-                return
-            left -= len(data)
-            yield data
+def _content(path: Path, media_type: str, start: int, end: int | None) -> ArtifactContent:
+    if path.is_dir():
+        archive = FolderArchive(path.name, folder_entries(path))
+        size, name, media_type, tag = archive.size, archive.filename, MEDIA_TYPE, archive.tag
+        read: Callable[[int, int], AsyncGenerator[bytes, None]] = archive.read
+    else:
+        with path.open("rb"):  # opened again when it is read: it may never be
+            state = path.stat()
+        size, name, tag = state.st_size, path.name, f"{state.st_mtime_ns:x}-{state.st_size:x}"
+        read = partial(read_file, path)
+    start = min(max(start, 0), size)
+    end = size if end is None else min(max(end, start), size)
+    return ArtifactContent(read(start, end), media_type, name, size, start, end, tag)

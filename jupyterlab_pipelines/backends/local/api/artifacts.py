@@ -160,10 +160,10 @@ def render(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _content(call: Call, row: Mapping[str, Any]) -> ApiResponse:
     path, media_type = call.engine.artifact_file(row["run_id"], row["artifact_id"])
-    if path.is_dir():
-        return folder_response(path)
     try:
         asked = call.header("Range"), call.header("If-Range")
+        if path.is_dir():
+            return folder_response(path, *asked)
         return file_response(path, media_type, *asked, attachment=True)
     except OSError as error:
         raise NotFound(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import tarfile
-import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote
 
 from ...base import ApiResponse
+from ...folders import MEDIA_TYPE, FolderArchive, folder_entries, read_file
 
-_CHUNK = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -40,21 +37,26 @@ def file_response(
     tag = f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
     if if_range and if_range != tag:
         range_header = ""
-    response = _response(path, size, media_type, path.name, range_header, attachment)
+    response = _response(
+        partial(read_file, path), size, media_type, path.name, range_header, attachment
+    )
     return replace(response, headers={**response.headers, "ETag": tag})
 
 
-def folder_response(path: Path) -> ApiResponse:
-    """A folder as a tar.gz of its own name, links kept as links; always whole."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the answer's reader closes it
-    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
-        archive.add(path, arcname=path.name)
-    size = file.tell()
-    return _response(file, size, "application/gzip", f"{path.name}.tar.gz", "", True)
+def folder_response(path: Path, range_header: str = "", if_range: str = "") -> ApiResponse:
+    """A folder as a tar.gz of its own name, links kept as links; by range as a file is."""
+    archive = FolderArchive(path.name, folder_entries(path))
+    tag = f'"{archive.tag}"'
+    if if_range and if_range != tag:
+        range_header = ""
+    response = _response(
+        archive.read, archive.size, MEDIA_TYPE, archive.filename, range_header, True
+    )
+    return replace(response, headers={**response.headers, "ETag": tag})
 
 
 def _response(
-    source: Path | IO[bytes],
+    read: Callable[[int, int], AsyncIterator[bytes]],
     size: int,
     media_type: str,
     name: str,
@@ -77,7 +79,7 @@ def _response(
     if status == 206:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
-    return ApiResponse(status, headers, _pieces(source, start, end))
+    return ApiResponse(status, headers, read(start, end))
 
 
 def _part(range_header: str, size: int) -> tuple[int, int, int]:
@@ -93,19 +95,3 @@ def _part(range_header: str, size: int) -> tuple[int, int, int]:
         if last and int(last) < start:
             return 200, 0, size
     return (206, start, end) if start < end else (416, 0, 0)
-
-
-async def _pieces(source: Path | IO[bytes], start: int, end: int) -> AsyncIterator[bytes]:
-    """The bytes `[start, end)`, at most; the file is closed in the end."""
-    file = source.open("rb") if isinstance(source, Path) else source
-    try:
-        await asyncio.to_thread(file.seek, start)
-        left = end - start
-        while left > 0:
-            piece = await asyncio.to_thread(file.read, min(left, _CHUNK))
-            if not piece:
-                break
-            left -= len(piece)
-            yield piece
-    finally:
-        file.close()
