@@ -28,13 +28,22 @@ print(json.dumps(contract_schema()))
 const SENT = new Set([
   'CellSelection',
   'Cleaning',
+  'CookieSignIn',
+  'DexSignIn',
+  'HeaderSignIn',
+  'IapSignIn',
   'KernelVariable',
+  'NamespaceChoice',
   'NewConnection',
+  'NoSignIn',
   'NotebookCell',
+  'ObjectStore',
+  'OidcSignIn',
   'RunQuery',
   'StepRequest',
   'Submission',
-  'Subscription'
+  'Subscription',
+  'TokenSignIn'
 ]);
 
 /** What the server sends has every field; a field's own title would become a type alias. */
@@ -43,9 +52,13 @@ function asAnswered(schema) {
   for (const [name, definition] of Object.entries(schema.$defs)) {
     const fields = definition.properties ?? {};
     Object.values(fields).forEach(field => delete field.title);
-    if (!SENT.has(name)) {
-      definition.required = Object.keys(fields);
-    }
+    // A constant tells the members of a union apart, so it is sent too.
+    definition.required = Object.keys(fields).filter(
+      field =>
+        !SENT.has(name) ||
+        fields[field].const !== undefined ||
+        definition.required?.includes(field)
+    );
   }
   return schema;
 }

@@ -17,11 +17,12 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from jupyterlab_pipelines import client
 from jupyterlab_pipelines.connections import Connections, default_home
 from jupyterlab_pipelines.connections import client as client_module
-from jupyterlab_pipelines.connections.discovery import clean_host
+from jupyterlab_pipelines.connections.checked import clean_host
 from jupyterlab_pipelines.connections.places import connections_file
 from jupyterlab_pipelines.connections.store import Store
 from jupyterlab_pipelines.errors import (
@@ -36,7 +37,9 @@ from jupyterlab_pipelines.models import (
     ConnectionKind,
     ConnectionState,
     NewConnection,
+    NoSignIn,
     RunQuery,
+    TokenSignIn,
 )
 from tests.async_tests import in_loop
 from tests.backends.local.conftest import kill
@@ -58,6 +61,10 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def new(name: str = "team", **fields: Any) -> NewConnection:
     return NewConnection.model_validate({"name": name, "host": "http://127.0.0.1:9", **fields})
+
+
+def token(value: str) -> dict[str, str]:
+    return {"method": "token", "token": value}
 
 
 # --- the list -----------------------------------------------------------------------------------
@@ -163,20 +170,20 @@ async def test_a_token_is_kept_for_the_user_only_and_never_shown(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     connections = Connections()
-    added = await connections.add(new(token=f" {CANARY}\n"))
+    added = await connections.add(new(sign_in=token(f" {CANARY}\n")))
     listed = await connections.list()
     await connections.close()
     file = connections_file()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert json.loads(file.read_text())["connections"][0]["token"] == CANARY
+    assert json.loads(file.read_text())["connections"][0]["sign_in"]["token"] == CANARY
     shown = f"{added} {listed} {added.model_dump()} {connections.settings('team')!r} {caplog.text}"
     assert CANARY not in shown
 
 
 def test_a_file_that_others_may_read_is_closed_to_them() -> None:
     store = Store(connections_file())
-    store.add(new(token=CANARY))
+    store.add(new(sign_in=token(CANARY)))
     store.path.chmod(0o644)
     assert Store(store.path).load()[0].name == "team"
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
@@ -234,7 +241,7 @@ async def test_names_are_unique_and_routes_are_reserved() -> None:
     await connections.add(new())
     with pytest.raises(Conflict):
         await connections.add(new())
-    for name in ("local", "kubeflow", "connections", "events", "cells", "apis"):
+    for name in ("local", "kubeflow", "connections", "events", "cells", "apis", "test"):
         with pytest.raises(BadInput):
             await connections.add(new(name))
     with pytest.raises(NotFound):
@@ -242,9 +249,76 @@ async def test_names_are_unique_and_routes_are_reserved() -> None:
     with pytest.raises(NotFound):
         connections.service("other")
     with pytest.raises(BadInput):
-        await connections.add(new("two", token="x", token_env="Y"))
+        await connections.add(new("two", sign_in=token("x") | {"variable": "Y"}))
     with pytest.raises(BadInput):
-        await connections.add(new("three", token="line\nbreak in it"))
+        await connections.add(new("three", sign_in=token("line\nbreak in it")))
+    await connections.close()
+
+
+def test_a_file_of_the_first_version_is_read() -> None:
+    records = [
+        {"name": "a", "kind": "kubeflow", "host": "http://h", "namespace": "", "token": CANARY},
+        {"name": "b", "kind": "kubeflow", "host": "http://h", "token_file": "/t"},
+        {"name": "c", "kind": "kubeflow", "host": "http://h", "token_env": "T"},
+        {"name": "d", "kind": "kubeflow", "host": "http://h"},
+    ]
+    connections_file().parent.mkdir(parents=True)
+    connections_file().write_text(json.dumps({"connections": records}))
+    store = Store(connections_file())
+    assert [one.sign_in for one in store.load()] == [
+        TokenSignIn(token=SecretStr(CANARY)),
+        TokenSignIn(file="/t"),
+        TokenSignIn(variable="T"),
+        NoSignIn(),
+    ]
+    store.add(new("e"))
+    assert [one.name for one in Store(connections_file()).load()] == ["a", "b", "c", "d", "e"]
+
+
+@in_loop
+async def test_a_change_keeps_the_secrets_that_were_left_out() -> None:
+    connections = Connections()
+    await connections.add(new(sign_in=token(CANARY)))
+    assert connections.shown_settings("team") == new(sign_in={"method": "token"})
+    changed = await connections.change("team", new(namespace="mine", sign_in={"method": "token"}))
+    assert (changed.namespace, changed.sign_in) == ("mine", "token")
+    assert connections.settings("team") == new(namespace="mine", sign_in=token(CANARY))
+    await connections.change("team", new(sign_in={"method": "token", "file": "/t"}))
+    assert CANARY not in connections_file().read_text()
+    with pytest.raises(BadInput):
+        await connections.change("team", new("other"))
+    with pytest.raises(NotFound):
+        await connections.change("other", new("other"))
+    with pytest.raises(Conflict):
+        await connections.change("local", new("local"))
+    await connections.close()
+
+
+@in_loop
+async def test_a_secret_is_never_sent_to_another_address_than_it_was_given_for() -> None:
+    connections = Connections()
+    oidc = {
+        "method": "oidc", "token_url": "https://sso/token", "client_id": "c",
+        "client_secret": CANARY,
+    }  # fmt: skip
+    store = {"prefix": "s3://", "endpoint": "https://s3", "access_key": "a", "secret_key": CANARY}
+    await connections.add(new(sign_in=oidc, stores=[store]))
+    left_out = {**oidc, "client_secret": None}
+    for change in (
+        {"host": "http://127.0.0.2:9", "sign_in": left_out},
+        {"ui_host": "http://127.0.0.2:9", "sign_in": left_out},
+        {"sign_in": {**left_out, "token_url": "https://evil/token"}},
+        {
+            "sign_in": left_out,
+            "stores": [{**store, "endpoint": "https://evil", "secret_key": None}],
+        },
+    ):
+        with pytest.raises(BadInput) as caught:
+            await connections.change("team", new(**change))
+        assert "secret" in caught.value.problems[0].place
+    kept = {"sign_in": left_out, "stores": [{**store, "secret_key": None}]}
+    await connections.change("team", new(**kept))
+    assert connections.settings("team") == new(sign_in=oidc, stores=[store])
     await connections.close()
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from jupyter_core.paths import jupyter_runtime_dir
 
+from ..errors import UnsupportedFeature
 from ..models import NewConnection
 from .places import HOME_HEADER, default_home, home_id
 from .registry import LOCAL, Connections
@@ -38,18 +39,19 @@ def kfp_client(name: str = LOCAL) -> kfp.Client:
 
 
 def _remote_client(settings: NewConnection) -> kfp.Client:
-    from ..backends.kubeflow import bearer_token
+    from ..backends.kubeflow import BearerToken, sign_in_method
 
-    token = bearer_token(
-        value=settings.token, file=settings.token_file, variable=settings.token_env
-    )
+    sign_in = sign_in_method(settings)
     arguments: dict[str, Any] = {"host": settings.host}
     if settings.namespace:
         arguments["namespace"] = settings.namespace
-    if settings.token is not None:
-        arguments["existing_token"] = settings.token
-    elif token is not None:
-        arguments["credentials"] = _refreshed(token.read)
+    if isinstance(sign_in, BearerToken):
+        arguments["credentials"] = _refreshed(sign_in.read)
+    elif sign_in is not None:
+        raise UnsupportedFeature(
+            f"The client of {settings.name!r} cannot sign in by {settings.sign_in.method!r}.",
+            next_step="Use the connection through the lab, or one with a token.",
+        )
     return _client(**arguments)
 
 

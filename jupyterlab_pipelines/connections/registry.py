@@ -22,7 +22,8 @@ from ..errors import (
 from ..models import Connection, ConnectionKind, ConnectionState, NewConnection, Problem
 from ..service import Service
 from ..watch import Watcher
-from .discovery import FOUND, clean_host, found_connection
+from .checked import checked, without_secrets
+from .discovery import FOUND, found_connection
 from .places import connections_file, default_home
 from .store import Store
 
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 LOCAL = "local"
 #: Names that are routes beside the connections.
-RESERVED = frozenset({LOCAL, FOUND, "connections", "events", "cells", "apis"})
+RESERVED = frozenset({LOCAL, FOUND, "connections", "events", "cells", "apis", "test"})
 #: Seconds between two looks at all connections while somebody listens.
 LOOK_INTERVAL = 15.0
 
@@ -86,7 +87,7 @@ class Connections:
         return connections
 
     async def add(self, connection: NewConnection) -> Connection:
-        """Stores a connection, tokens too. Raises BadInput, and Conflict on a name in use."""
+        """Stores a connection, secrets too. Raises BadInput, and Conflict on a name in use."""
         if connection.name in RESERVED:
             problem = Problem(message="is reserved", place="name")
             raise BadInput(
@@ -94,32 +95,52 @@ class Connections:
                 problems=[problem],
                 next_step="Choose another name.",
             )
-        given = [connection.token, connection.token_file, connection.token_env]
-        if sum(one is not None for one in given) > 1:
-            raise BadInput("Give one of token, token_file and token_env, not several.")
-        update = {"host": clean_host(connection.host)}
-        if connection.token is not None:
-            update["token"] = _clean_token(connection.token)
-        stored = connection.model_copy(update=update)
+        stored = checked(connection)
         await asyncio.to_thread(self._store.add, stored)
-        shown = _shown(stored.name, stored, await self._health(stored.name))
-        await self._look()
-        return shown
+        return await self._look_at(stored)
+
+    async def change(self, name: str, connection: NewConnection) -> Connection:
+        """Replaces a connection; secrets left out are kept. Raises BadInput, Conflict, NotFound."""
+        if connection.name != name:
+            raise BadInput(
+                "A connection keeps its name.",
+                problems=[Problem(message=f"must be {name}", place="name")],
+                next_step="Add another connection, then remove this one.",
+            )
+        stored = checked(connection, self._added(name))
+        await asyncio.to_thread(self._store.change, stored)
+        return await self._look_at(stored)
 
     async def remove(self, name: str) -> None:
         """Forgets a connection and its secrets; its runs stay where they are."""
-        if name in (LOCAL, FOUND):
-            raise Conflict(
-                f"The connection {name!r} cannot be removed.",
-                next_step="It comes with the environment."
-                if name == FOUND
-                else "It is part of the product.",
-            )
+        self._added(name)
         await asyncio.to_thread(self._store.remove, name)
         opened = self._opened.pop(name, None)
         if opened is not None:
             await _close(opened, "The connection was removed.")
         await self._look()
+
+    def shown_settings(self, name: str) -> NewConnection:
+        """How a connection that the user added was given, without its secrets."""
+        return without_secrets(self._added(name))
+
+    async def _look_at(self, stored: NewConnection) -> Connection:
+        shown = _shown(stored.name, stored, await self._health(stored.name))
+        await self._look()
+        return shown
+
+    def _added(self, name: str) -> NewConnection:
+        """A connection that the user added. Raises Conflict for one that comes by itself."""
+        if name in (LOCAL, FOUND):
+            raise Conflict(
+                f"The connection {name!r} cannot be changed or removed.",
+                next_step="It comes with the environment."
+                if name == FOUND
+                else "It is part of the product.",
+            )
+        settings = self.settings(name)
+        assert settings is not None  # only `local` has none
+        return settings
 
     # --- one connection ------------------------------------------------------------------------
 
@@ -232,12 +253,9 @@ def _found() -> dict[str, NewConnection]:
 
 
 def _kubeflow(settings: NewConnection) -> Backend:
-    from ..backends.kubeflow import KubeflowBackend, bearer_token
+    from ..backends.kubeflow import KubeflowBackend, sign_in_method
 
-    token = bearer_token(
-        value=settings.token, file=settings.token_file, variable=settings.token_env
-    )
-    return KubeflowBackend(settings.host, token, namespace=settings.namespace)
+    return KubeflowBackend(settings.host, sign_in_method(settings), namespace=settings.namespace)
 
 
 def _shown(name: str, settings: NewConnection | None, health: Health) -> Connection:
@@ -245,22 +263,13 @@ def _shown(name: str, settings: NewConnection | None, health: Health) -> Connect
         name=name,
         kind=ConnectionKind.LOCAL if settings is None else ConnectionKind.KUBEFLOW,
         host="" if settings is None else settings.host,
+        ui_host="" if settings is None else settings.ui_host,
         namespace="" if settings is None else settings.namespace,
+        sign_in="none" if settings is None else settings.sign_in.method,
         state=health.state,
         message=health.message,
         removable=name not in (LOCAL, FOUND),
     )
-
-
-def _clean_token(token: str) -> str:
-    token = token.strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise BadInput(
-            "The token is empty or has characters that no token has.",
-            problems=[Problem(message="is not a token", place="token")],
-            next_step="Copy the token again, without quotes or line breaks.",
-        )
-    return token
 
 
 async def _close(opened: _Opened, reason: str = "") -> None:

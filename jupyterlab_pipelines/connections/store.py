@@ -8,8 +8,9 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from ..errors import Conflict, NotFound, StoreBlocked
 from ..models import NewConnection
@@ -57,6 +58,14 @@ class Store:
                 )
             self._write([*known, connection])
 
+    def change(self, connection: NewConnection) -> None:
+        """Replaces the one of the same name. Raises NotFound."""
+        with self._exclusive():
+            known = self.load()
+            if all(one.name != connection.name for one in known):
+                raise NotFound(f"There is no connection named {connection.name!r}.")
+            self._write([connection if one.name == connection.name else one for one in known])
+
     def remove(self, name: str) -> None:
         """Forgets one with its secrets. Raises NotFound."""
         with self._exclusive():
@@ -68,8 +77,9 @@ class Store:
 
     def _parsed(self) -> list[NewConnection]:
         try:
-            return _RECORDS.validate_python(json.loads(self.path.read_bytes())["connections"])
-        except (ValueError, KeyError, TypeError, ValidationError):
+            records = json.loads(self.path.read_bytes())["connections"]
+            return _RECORDS.validate_python([_present_form(record) for record in records])
+        except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
             # Neither the text nor pydantic's message may be shown: both hold tokens.
             raise StoreBlocked(
                 f"{self.path} is damaged.",
@@ -77,7 +87,8 @@ class Store:
             ) from None
 
     def _write(self, connections: list[NewConnection]) -> None:
-        content = {"connections": _RECORDS.dump_python(connections, exclude_none=True)}
+        records = _RECORDS.dump_python(connections, exclude_none=True)
+        content = {"connections": revealed(records)}
         # mkstemp makes the file with mode 600.
         handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".connections-")
         temporary = Path(name)
@@ -102,6 +113,28 @@ class Store:
             raise StoreBlocked(
                 f"{self.path} cannot be written: {error.strerror}.", next_step=_NEXT_STEP
             ) from error
+
+
+def revealed(value: Any) -> Any:
+    """Dumped models as JSON values, secrets as they are: for the store, never to be shown."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {name: revealed(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [revealed(each) for each in value]
+    return value
+
+
+def _present_form(record: dict[str, Any]) -> dict[str, Any]:
+    """A record as it is written today; the first version had its token in three flat fields."""
+    record = dict(record)
+    former = {
+        field: record.pop(name)
+        for name, field in (("token", "token"), ("token_file", "file"), ("token_env", "variable"))
+        if name in record
+    }
+    return {**record, "sign_in": {"method": "token", **former}} if former else record
 
 
 @contextlib.contextmanager

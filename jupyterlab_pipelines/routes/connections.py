@@ -1,9 +1,9 @@
-"""`connections`: list, add and remove; a token goes in and never comes out."""
+"""`connections`: list, add, change and remove; a secret goes in and never comes out."""
 
 from __future__ import annotations
 
 from ..connections.places import HOME_HEADER, home_id
-from ..models import NewConnection
+from ..models import NewConnection, TokenSignIn
 from .base import PipelinesHandler, allowed
 
 
@@ -19,15 +19,32 @@ class ConnectionsHandler(PipelinesHandler):
 
     @allowed("write")
     async def post(self) -> None:
-        added = await self.connections.add(self.body(NewConnection))
-        self.answer(added, status=201)
+        given = self.body(NewConnection)
+        await authorize_command(self, given)
+        self.answer(await self.connections.add(given), status=201)
 
 
 class ConnectionHandler(PipelinesHandler):
-    """One connection that the user added."""
+    """One connection that the user added: how it was given, without secrets."""
+
+    @allowed("read")
+    async def get(self, connection: str) -> None:
+        self.answer(self.connections.shown_settings(connection))
+
+    @allowed("write")
+    async def put(self, connection: str) -> None:
+        given = self.body(NewConnection)
+        await authorize_command(self, given)
+        self.answer(await self.connections.change(connection, given))
 
     @allowed("write")
     async def delete(self, connection: str) -> None:
         await self.connections.remove(connection)
         self.set_status(204)
         self.finish()
+
+
+async def authorize_command(handler: PipelinesHandler, given: NewConnection) -> None:
+    """A command that prints the token runs on the server: writing alone does not allow it."""
+    if isinstance(given.sign_in, TokenSignIn) and given.sign_in.command:
+        await handler.authorize("execute")

@@ -51,6 +51,19 @@ export class PipelinesClient {
     });
   }
 
+  /** How a connection was given, without its secrets. */
+  connection(name: string, signal?: AbortSignal): Promise<NewConnection> {
+    return request(this.settings, ['connections', name], { signal });
+  }
+
+  /** Replaces a connection of the same name; secrets left out are kept. */
+  changeConnection(connection: NewConnection): Promise<Connection> {
+    return request(this.settings, ['connections', connection.name], {
+      method: 'PUT',
+      body: connection
+    });
+  }
+
   async removeConnection(name: string): Promise<void> {
     await request(this.settings, ['connections', name], { method: 'DELETE' });
   }

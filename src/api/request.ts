@@ -26,7 +26,7 @@ export class RequestError extends Error {
 }
 
 export interface IRequestOptions {
-  method?: 'GET' | 'POST' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Sent as JSON. */
   body?: unknown;
   /** Left out where undefined or null; an array repeats its name. */

@@ -155,13 +155,66 @@ export interface Connection {
    * The API's address without credentials; empty for local.
    */
   host: string;
+  /**
+   * The UI server's address where it is another one.
+   */
+  ui_host: string;
   namespace: string;
+  /**
+   * The method of signing in, e.g. `token`.
+   */
+  sign_in: string;
+  /**
+   * Where it was found; empty where the user added it.
+   */
+  found: '' | 'pod' | 'environment' | 'context' | 'kubeconfig';
+  /**
+   * The panel opens on it.
+   */
+  preferred: boolean;
   state: ConnectionState;
   /**
    * Why it is not ready and what to do; empty when ready.
    */
   message: string;
   removable: boolean;
+}
+/**
+ * One step on the way to an endpoint; those after a failed one are not tried.
+ */
+export interface ConnectionStep {
+  name: 'name' | 'tcp' | 'tls' | 'sign_in' | 'api' | 'permission' | 'ui';
+  title: string;
+  state: 'ok' | 'failed' | 'skipped';
+  message: string;
+  next_step: string;
+}
+/**
+ * What a look at a connection found, step by step.
+ */
+export interface ConnectionTest {
+  ok: boolean;
+  steps: ConnectionStep[];
+  /**
+   * What the endpoint says that it is.
+   */
+  version: string;
+  namespaces: string[];
+}
+/**
+ * A session cookie of Dex or oauth2-proxy, as `name=value`.
+ */
+export interface CookieSignIn {
+  method: 'cookie';
+  cookie?: string | null;
+}
+/**
+ * User name and password, given to Dex's own form; the session is renewed when it ends.
+ */
+export interface DexSignIn {
+  method: 'dex';
+  username: string;
+  password?: string | null;
 }
 /**
  * `output`: task → artifact; `input`: artifact → task; `dependency`: task → task.
@@ -323,6 +376,31 @@ export interface TaskRef {
   task_id: string;
 }
 /**
+ * One header of the user's own, such as `kubeflow-userid`.
+ */
+export interface HeaderSignIn {
+  method: 'header';
+  header: string;
+  value?: string | null;
+}
+/**
+ * Google's Identity-Aware Proxy: a service account's key file, or a desktop client's grant.
+ */
+export interface IapSignIn {
+  method: 'iap';
+  /**
+   * The OAuth client that the proxy was set up with.
+   */
+  client_id: string;
+  /**
+   * A service account's key; null: the default.
+   */
+  key_file?: string | null;
+  app_client_id?: string;
+  app_client_secret?: string | null;
+  refresh_token?: string | null;
+}
+/**
  * What the kernel knows of a variable the selection needs.
  */
 export interface KernelVariable {
@@ -355,16 +433,97 @@ export interface LogChunk {
   attempt: number;
 }
 /**
- * A connection the user adds. `token` is write-only: it is stored, never read back.
+ * The namespace whose runs a connection is to show.
+ */
+export interface NamespaceChoice {
+  namespace: string;
+}
+/**
+ * The namespaces the user may see. Where they cannot be listed, `message` says why.
+ */
+export interface Namespaces {
+  namespaces: string[];
+  current: string;
+  multi_user: boolean;
+  message: string;
+}
+/**
+ * A connection as the user gives it. Where one is changed, a secret left out is kept.
  */
 export interface NewConnection {
   name: string;
-  kind?: 'kubeflow';
+  kind: 'kubeflow';
   host: string;
+  ui_host?: string;
   namespace?: string;
+  sign_in?: NoSignIn | TokenSignIn | CookieSignIn | DexSignIn | OidcSignIn | IapSignIn | HeaderSignIn;
+  /**
+   * Certificates to trust beside the system's.
+   */
+  ca_file?: string | null;
+  client_certificate?: string | null;
+  client_key?: string | null;
+  /**
+   * Hosts from which http(s) artifacts may be read.
+   */
+  artifact_hosts?: string[];
+  stores?: ObjectStore[];
+}
+/**
+ * The endpoint asks for nothing.
+ */
+export interface NoSignIn {
+  method: 'none';
+}
+/**
+ * A bearer token: by value, or read again for each request. Exactly one field is given.
+ */
+export interface TokenSignIn {
+  method: 'token';
   token?: string | null;
-  token_file?: string | null;
-  token_env?: string | null;
+  /**
+   * A file whose content is the token, e.g. mounted.
+   */
+  file?: string | null;
+  /**
+   * An environment variable of the server.
+   */
+  variable?: string | null;
+  /**
+   * A command that prints the token.
+   */
+  command?: string | null;
+}
+/**
+ * An OIDC token endpoint, such as Keycloak's.
+ */
+export interface OidcSignIn {
+  method: 'oidc';
+  token_url: string;
+  grant?: 'password' | 'client_credentials' | 'refresh_token';
+  client_id: string;
+  client_secret?: string | null;
+  username?: string;
+  password?: string | null;
+  refresh_token?: string | null;
+  scope?: string;
+  audience?: string;
+}
+/**
+ * Credentials of the bucket, or all buckets, below a URI; else the pod's own are used.
+ */
+export interface ObjectStore {
+  /**
+   * e.g. `minio://mlpipeline/` or `s3://`.
+   */
+  prefix: string;
+  /**
+   * An S3-compatible service's address; empty: the cloud's.
+   */
+  endpoint?: string;
+  region?: string;
+  access_key?: string;
+  secret_key?: string | null;
 }
 /**
  * Something to show of a task: a MIME bundle as a notebook's output would hold it.

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from jupyterlab_pipelines.backends.base import ApiRequest, ApiResponse, Backend
-from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, bearer_token
+from jupyterlab_pipelines.backends.kubeflow import BearerToken, KubeflowBackend
 from jupyterlab_pipelines.backends.local.backend import LocalBackend
 from jupyterlab_pipelines.errors import BadInput, NotFound, PipelinesError
 from jupyterlab_pipelines.models import ConnectionState, Run, RunQuery, State, Submission, TaskType
@@ -118,7 +118,7 @@ async def _three_runs(root: Path) -> dict[str, str]:
 def backend(request: pytest.FixtureRequest, world: World) -> Backend:
     if request.param == "local":
         return LocalBackend(world.root)
-    return KubeflowBackend(world.url, bearer_token(file=str(world.token_file)))
+    return KubeflowBackend(world.url, BearerToken(file=str(world.token_file)))
 
 
 async def ended(backend: Backend, run_id: str, seconds: float = 90) -> Run:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jupyterlab_pipelines.models import Event, GraphDelta, NewConnection, RunGraph, State
+from jupyterlab_pipelines.models import Event, GraphDelta, RunGraph, State
 from tests.routes.conftest import RUN_ID
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "pipelines"
@@ -314,11 +314,15 @@ async def test_connections_are_added_and_removed_and_keep_their_secret(
     first = Event.model_validate_json(await asyncio.wait_for(_next(socket), 10))
     assert [one.name for one in first.connections] == ["local"]
 
-    new = NewConnection(name="team", host="http://127.0.0.1:9/pipeline/", token="canary-5d1c")
-    status, added = await call("connections", "POST", new.model_dump())
+    new = {
+        "name": "team",
+        "host": "http://127.0.0.1:9/pipeline/",
+        "sign_in": {"method": "token", "token": "canary-5d1c"},
+    }
+    status, added = await call("connections", "POST", new)
     assert status == 201
     assert (added["host"], added["state"]) == ("http://127.0.0.1:9/pipeline", "unreachable")
-    status, answer = await call("connections", "POST", new.model_dump())
+    status, answer = await call("connections", "POST", new)
     assert (status, answer["code"]) == (409, "Conflict")
     _, listed = await call("connections")
     assert [one["name"] for one in listed["connections"]] == ["local", "team"]

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .backend import KubeflowBackend
-from .credentials import BearerToken, bearer_token
+from .sign_in import BearerToken, sign_in_method
 
-__all__ = ["BearerToken", "KubeflowBackend", "bearer_token"]
+__all__ = ["BearerToken", "KubeflowBackend", "sign_in_method"]

@@ -28,15 +28,15 @@ from ..base import ApiRequest, ApiResponse, ArtifactContent, Changes, Health
 from . import artifacts, logs
 from .changes import ChangeLog
 from .code import add_code
-from .credentials import BearerToken
 from .endpoint import Endpoint
 from .listing import RUNS, Listing
 from .passthrough import pass_through
 from .readings import Readings, run_path
+from .sign_in import SignInMethod
 
 
 class KubeflowBackend:
-    """The API at `host`, asked with `token`. Its runs live there; nothing is kept here."""
+    """The API at `host`, asked as `sign_in` says. Its runs live there; nothing is kept here."""
 
     kind = ConnectionKind.KUBEFLOW
     watch_interval = 3.0
@@ -44,19 +44,19 @@ class KubeflowBackend:
     def __init__(
         self,
         host: str,
-        token: BearerToken | None = None,
+        sign_in: SignInMethod | None = None,
         *,
         namespace: str = "",
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._endpoint = Endpoint(host, token, transport=transport)
+        self._endpoint = Endpoint(host, sign_in, transport=transport)
         self._namespace = namespace
         self._listing = Listing(self._endpoint, namespace)
         self._changes = ChangeLog(self._endpoint, self._listing, namespace)
         self._readings = Readings(self._endpoint, namespace)
 
     async def health(self) -> Health:
-        """Ready where the API lists runs with this token; else which step failed."""
+        """Ready where the API lists runs for this user; else which step failed."""
         query = [("page_size", "1")]
         if self._namespace:
             query.append(("namespace", self._namespace))

@@ -27,8 +27,8 @@ from ...errors import (
 )
 from ..base import Stream
 from . import failures
-from .credentials import BearerToken
 from .failures import AsErrors
+from .sign_in import SignInMethod
 
 Query: TypeAlias = Sequence[tuple[str, str]]
 
@@ -53,19 +53,19 @@ _ERRORS: Mapping[int, type[PipelinesError]] = {
 class Endpoint:
     """The API below `host`, which may have a path. Nothing but this host is ever asked.
 
-    Every method raises only our errors; their texts never hold the token.
+    Every method raises only our errors; their texts never hold a secret of the sign-in.
     """
 
     def __init__(
         self,
         host: str,
-        token: BearerToken | None = None,
+        sign_in: SignInMethod | None = None,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.host = host.rstrip("/")
-        self._token = token
+        self._sign_in = sign_in
         self._sleep = sleep
         self._client = httpx.AsyncClient(
             transport=transport,
@@ -77,6 +77,8 @@ class Endpoint:
     async def close(self) -> None:
         """Closes every connection."""
         await self._client.aclose()
+        if self._sign_in is not None:
+            await self._sign_in.close()
 
     async def json(
         self, method: str, path: str, *, query: Query = (), body: Any = None, retries: int = RETRIES
@@ -117,9 +119,12 @@ class Endpoint:
         Only a GET is ever sent twice. `html` says that a page is what is asked for; else one is
         taken for a login. What breaks while the body is read is raised as our error too.
         """
-        response = await self._answer(method, path, query, headers or {}, content, retries)
+        response = await self._answer(
+            method, path, query, headers or {}, content, retries, html=html
+        )
         try:
-            self._check_sign_in(response, html=html)
+            if (error := self._signed_out(response, html=html)) is not None:
+                raise error
             with self._as_errors(method):
                 yield response
         finally:
@@ -147,23 +152,31 @@ class Endpoint:
         headers: Mapping[str, str],
         content: bytes | AsyncIterator[bytes],
         retries: int,
+        *,
+        html: bool,
     ) -> httpx.Response:
         again = method == "GET"
         renewed = False
         attempt = 0
         while True:
-            token = None if self._token is None else await asyncio.to_thread(self._token.read)
+            signed = {} if self._sign_in is None else await self._sign_in.headers()
             try:
                 with self._as_errors(method):
-                    response = await self._send(method, path, query, headers, content, token)
+                    response = await self._send(method, path, query, {**headers, **signed}, content)
             except BadUpstream:
                 if not again or attempt >= retries:
                     raise
                 pause: float | None = None
             else:
                 status = response.status_code
-                if status == 401 and again and not renewed and self._token is not None:
-                    await response.aclose()  # the token may have been rotated in this moment
+                if (
+                    not renewed
+                    and self._sign_in is not None
+                    and isinstance(self._signed_out(response, html=html), SignInNeeded)
+                    and self._sign_in.refused(signed)
+                    and again
+                ):
+                    await response.aclose()
                     renewed = True
                     continue
                 if not (again and status in _RETRIED and attempt < retries):
@@ -183,12 +196,9 @@ class Endpoint:
         query: Query,
         headers: Mapping[str, str],
         content: bytes | AsyncIterator[bytes],
-        token: str | None,
     ) -> httpx.Response:
         # Unpacked bytes have lengths and ranges that can be passed on.
         sent = {"Accept-Encoding": "identity", **headers}
-        if token is not None:
-            sent["Authorization"] = f"Bearer {token}"
         request = self._client.build_request(
             method,
             self.host + path,
@@ -208,17 +218,16 @@ class Endpoint:
 
     # --- failures ------------------------------------------------------------------------------
 
-    def _check_sign_in(self, response: httpx.Response, *, html: bool) -> None:
+    def _signed_out(self, response: httpx.Response, *, html: bool) -> PipelinesError | None:
+        """What an answer says where it comes from a sign-in's door, not from the API."""
         status = response.status_code
         if 300 <= status < 400 and status != 304:
-            raise self._redirected(response.headers.get("Location", ""))
+            return self._redirected(response.headers.get("Location", ""))
         content_type = response.headers.get("Content-Type", "").lower()
         page = content_type.startswith(("text/html", "application/xhtml"))
         if status == 401 or (page and not html and status in (200, 403)):
-            raise SignInNeeded(
-                f"{self.host} asks to sign in.",
-                next_step="Renew the connection's token, or check its host.",
-            )
+            return SignInNeeded(f"{self.host} asks to sign in.", next_step=self._to_sign_in())
+        return None
 
     def _redirected(self, location: str) -> PipelinesError:
         try:
@@ -229,11 +238,14 @@ class Endpoint:
         if moved:
             return UpstreamError(
                 f"{self.host} redirects to {target.scheme}://.",
-                next_step=f"Add the connection again with a host of {target.scheme}://.",
+                next_step=f"Change the connection's host to one of {target.scheme}://.",
             )
-        return SignInNeeded(
-            f"{self.host} redirects to a sign-in.", next_step="Renew the connection's token."
-        )
+        return SignInNeeded(f"{self.host} redirects to a sign-in.", next_step=self._to_sign_in())
+
+    def _to_sign_in(self) -> str:
+        if self._sign_in is None:
+            return "Change the connection: choose how to sign in, for instance by a token."
+        return self._sign_in.next_step
 
     def _as_errors(self, method: str) -> AsErrors:
         return AsErrors(self.host, method)
@@ -245,13 +257,10 @@ class Endpoint:
         )
 
     def _excerpt(self, text: bytes, length: int) -> str:
-        """The first bytes, escaped, and without the token should the endpoint echo it."""
+        """The first bytes, escaped, and without secrets should the endpoint echo them."""
         shown = text[: length * 4].decode("utf-8", "replace")
-        if self._token is not None:
-            try:
-                shown = shown.replace(self._token.read(), "***")
-            except SignInNeeded:
-                return "(not shown)"
+        for secret in () if self._sign_in is None else self._sign_in.secrets():
+            shown = shown.replace(secret, "***") if secret else shown
         shown = shown[:length]
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
 

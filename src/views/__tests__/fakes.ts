@@ -45,7 +45,11 @@ export const LOCAL: Connection = {
   name: 'local',
   kind: 'local',
   host: '',
+  ui_host: '',
   namespace: '',
+  sign_in: 'none',
+  found: '',
+  preferred: false,
   state: 'ready',
   message: '',
   removable: false

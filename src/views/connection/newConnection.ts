@@ -70,12 +70,27 @@ function hostFault(host: string, trans: TranslationBundle): string | null {
 
 /** The draft as the server takes it. */
 export function toNewConnection(draft: IDraft): NewConnection {
-  const secret = draft.secret.trim();
   return {
     name: draft.name,
     kind: 'kubeflow',
     host: draft.host.trim(),
     namespace: draft.namespace.trim(),
-    ...(draft.credentials === 'none' ? {} : { [draft.credentials]: secret })
+    sign_in: signIn(draft.credentials, draft.secret.trim())
   };
+}
+
+function signIn(
+  credentials: Credentials,
+  secret: string
+): NonNullable<NewConnection['sign_in']> {
+  switch (credentials) {
+    case 'none':
+      return { method: 'none' };
+    case 'token':
+      return { method: 'token', token: secret };
+    case 'token_file':
+      return { method: 'token', file: secret };
+    case 'token_env':
+      return { method: 'token', variable: secret };
+  }
 }

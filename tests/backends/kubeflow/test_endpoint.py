@@ -14,8 +14,8 @@ import pytest
 
 from jupyterlab_pipelines.backends.kubeflow import endpoint as endpoint_module
 from jupyterlab_pipelines.backends.kubeflow import failures
-from jupyterlab_pipelines.backends.kubeflow.credentials import BearerToken
 from jupyterlab_pipelines.backends.kubeflow.endpoint import RETRIES, Endpoint
+from jupyterlab_pipelines.backends.kubeflow.sign_in import BearerToken
 from jupyterlab_pipelines.errors import (
     BadInput,
     BadUpstream,
@@ -173,10 +173,13 @@ async def test_a_rotated_token_is_read_again_once(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_a_refused_token_is_not_offered_for_ever() -> None:
-    upstream = Upstream(answer(401))
-    await failing(upstream.endpoint(), SignInNeeded)
-    assert len(upstream.requests) == 2
+async def test_a_refused_token_is_not_offered_for_ever(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(CANARY)
+    for token, requests in ((BearerToken(CANARY), 1), (BearerToken(file=str(file)), 2)):
+        upstream = Upstream(answer(401))
+        await failing(upstream.endpoint(token), SignInNeeded)
+        assert len(upstream.requests) == requests
 
 
 @pytest.mark.parametrize("content", [None, "", "  \n", "two words", "control\x01", "schlüssel"])

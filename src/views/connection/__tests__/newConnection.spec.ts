@@ -55,7 +55,7 @@ describe('toNewConnection', () => {
       kind: 'kubeflow',
       host: 'https://kubeflow.example.org/pipeline',
       namespace: '',
-      token_file: '/t'
+      sign_in: { method: 'token', file: '/t' }
     });
   });
 });

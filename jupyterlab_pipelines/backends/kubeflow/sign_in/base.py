@@ -1,0 +1,44 @@
+"""What an endpoint needs of a way of signing in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from ....errors import SignInNeeded
+
+
+class SignInMethod(Protocol):
+    """Makes the headers that a request carries. Its texts never hold a secret."""
+
+    @property
+    def next_step(self) -> str:
+        """What the user can do when the endpoint refuses all the same."""
+        ...
+
+    async def headers(self) -> Mapping[str, str]:
+        """The headers as of now, signing in first where there is no session.
+
+        Raises SignInNeeded where that fails, and UpstreamError where nobody answers.
+        """
+        ...
+
+    def refused(self, headers: Mapping[str, str]) -> bool:
+        """The endpoint refused these headers: whether others can be made, and forgets them."""
+        ...
+
+    def secrets(self) -> Sequence[str]:
+        """What no text may show, should the endpoint echo it."""
+        ...
+
+    async def close(self) -> None:
+        """Closes what was opened for signing in."""
+        ...
+
+
+def clean_token(text: str, source: str) -> str:
+    """A token without the space around it. Raises SignInNeeded naming `source`, not the text."""
+    token = text.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise SignInNeeded(f"{source} holds no token.", next_step="Put a valid token there.")
+    return token
