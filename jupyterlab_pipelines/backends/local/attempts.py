@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from .tasks import LAUNCHING, AttemptRecord
 
 _ASK_AGAIN = 0.5
 _MOST_RELAUNCHES = 5
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_ROOM_AGAIN = 0.5  # seconds between two tries on a full disk
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Active:
     asked_at: float = 0.0
     relaunches: int = 0
     relaunch_at: float = 0.0
+    no_room: bool = False  # the disk was full when it was to begin
 
     @property
     def stopping(self) -> bool:
@@ -83,6 +87,11 @@ class Attempts:
         """Whether any end must be looked for, since the process is not our child."""
         return any(one.launch is None or one.stopping for one in self._active.values())
 
+    @property
+    def no_room(self) -> bool:
+        """Whether any cannot begin because the disk is full."""
+        return any(one.no_room for one in self._active.values())
+
     # --- beginning -----------------------------------------------------------------------------
 
     def intend(self, task: ReadyTask) -> AttemptRecord:
@@ -106,6 +115,7 @@ class Attempts:
         """Starts a committed attempt. What goes wrong is told by `poll`."""
         active = self._active[attempt.task_id]
         directory, task_id = attempt.directory, attempt.task_id
+        active.no_room = False
         try:
             if active.task.kind is TaskType.IMPORTER:
                 collect = self.scheduler.collect
@@ -115,8 +125,12 @@ class Attempts:
             invocation = self.scheduler.invocation(task_id, attempt.number, directory)
             self.launcher.prepare(invocation, directory)
         except (TaskFailure, OSError) as error:
-            active.error = str(error)
-            self.wake()
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                active.no_room = True
+                active.relaunch_at = time.monotonic() + _ROOM_AGAIN
+            else:
+                active.error = str(error)
+                self.wake()
             return
         active.launch = Launch(self.launcher, invocation, directory, self.wake)
         if active.launch.error is not None:
@@ -249,11 +263,13 @@ class Attempts:
                 processes.kill_all(active.attempt.directory, None)  # an installation's remains
                 return self._fail(active, "Stopped before it began.")
             return None
-        active.relaunches += 1
+        active.relaunches += not active.no_room
         if active.relaunches > _MOST_RELAUNCHES:
             processes.forbid(active.attempt.directory)
             return self._fail(active, "The step's process could not be started; see the run's log.")
-        if active.relaunches > 1:  # the first is at once; what stands against it may pass
+        if (
+            active.relaunches > 1 and not active.no_room
+        ):  # the first is at once; what stands against it may pass
             active.relaunch_at = time.monotonic() + 0.05 * 2**active.relaunches
         self.launch(active.attempt)
         return None

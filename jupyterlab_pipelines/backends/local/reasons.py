@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -12,16 +13,20 @@ OUTCOME_UNKNOWN = (
     "The outcome is unknown: the process that watched this step was killed while it ran. "
     "What was left of the step has been stopped."
 )
+MEMORY_STEP = "Give the step less data, or the machine more memory."
+_MEMORY_ERROR = re.compile(r"(?:[\w.]+\.)?_?(?:Array)?MemoryError\b")
 
 
 def of_exit(end: Exit, log: Path) -> str:
     """Why a command that ended with anything but 0 failed."""
     if end.out_of_memory:
-        return "Out of memory: the system killed the step. Give it less data or more memory."
+        return f"Out of memory: the system killed the step. {MEMORY_STEP}"
     if end.signal is not None:
         name = signal.Signals(end.signal).name if end.signal in set(signal.Signals) else ""
         return f"Killed by signal {end.signal}{f' ({name})' if name else ''}."
     exception = exception_in(log)
+    if _MEMORY_ERROR.match(exception):
+        return f"Out of memory: {exception}. {MEMORY_STEP}"
     if exception:
         return exception
     return f"The step ended with exit code {end.code}."

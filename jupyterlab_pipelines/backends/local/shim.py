@@ -71,10 +71,15 @@ def write_whole(path: str, text: str) -> None:
 
 def oom_kills() -> int:
     """How many processes of this control group the kernel has killed for memory so far."""
+    candidates = []
     try:
         with open("/proc/self/cgroup") as file:
-            group = [line.split("::", 1)[1].strip() for line in file if line.startswith("0::")]
-        candidates = ["/sys/fs/cgroup" + group[0] + "/memory.events"] if group else []
+            for line in file:
+                _, controllers, group = line.rstrip("\n").split(":", 2)
+                if not controllers:
+                    candidates.append("/sys/fs/cgroup" + group + "/memory.events")
+                elif "memory" in controllers.split(","):
+                    candidates.append("/sys/fs/cgroup/memory" + group + "/memory.oom_control")
     except OSError:
         return 0
     for path in [*candidates, "/sys/fs/cgroup/memory.events", "/proc/vmstat"]:
@@ -199,13 +204,15 @@ class Shim:
         )  # fmt: skip
         write_whole(os.path.join(self.directory, "start.json"), text)
 
-    def _write_exit(self, status: int, out_of_memory: bool) -> None:
+    def _write_exit(self, status: int, short_of_memory: bool) -> None:
+        """`short_of_memory`: the kernel has killed something for it, perhaps the command."""
         killed = os.WIFSIGNALED(status)
+        number = os.WTERMSIG(status) if killed else os.WEXITSTATUS(status) - 128
         text = '{"code": %s, "signal": %s, "stopped": %s, "out_of_memory": %s, "at": %d}' % (
             "null" if killed else os.WEXITSTATUS(status),
             os.WTERMSIG(status) if killed else "null",
             "true" if self.stopped else "false",
-            "true" if out_of_memory and killed and os.WTERMSIG(status) == 9 else "false",
+            "true" if short_of_memory and number == signal.SIGKILL else "false",
             time.time_ns() // 1000,
         )
         path = os.path.join(self.directory, "exit.json")

@@ -12,7 +12,6 @@ import contextlib
 import heapq
 import os
 import select
-import shutil
 import signal
 import sys
 import time
@@ -27,6 +26,7 @@ from . import cache, processes
 from .attempts import Attempts, Ended
 from .crash import crash_point
 from .database import Database, now
+from .disk import Disk
 from .launcher import Launcher
 from .layout import Layout
 from .plan.ir import Pipeline
@@ -37,9 +37,6 @@ from .tasks import AttemptRecord
 
 #: Seconds between two looks while something is adopted, and while all processes are our own.
 _BUSY, _CALM = 0.05, 0.25
-_DISK_INTERVAL = 1.0
-_DEFAULT_MIN_FREE = 64 * 2**20
-_RESERVE = 2**20
 
 
 @dataclass(order=True)
@@ -71,8 +68,7 @@ class Supervisor:
         self._turns = 0
         self.tick = Tick()
         self.canceling = False
-        self.blocked = False
-        self._disk_checked = 0.0
+        self.disk = Disk(layout, store)
         self._data_version = -1
         self._ends_at = float("inf")
 
@@ -86,7 +82,7 @@ class Supervisor:
             self._ends_at = time.monotonic() + left.total_seconds()
         while True:
             self._hear_requests()
-            self._watch_disk()
+            self.disk.watch(no_room=self.attempts.no_room)
             for ended in self.attempts.poll():
                 self._settle(ended)
             launches = self._plan()
@@ -147,7 +143,7 @@ class Supervisor:
 
     def _begin_waiting(self) -> list[AttemptRecord]:
         """Commits intents for as many waiting tasks as have a slot and whose time has come."""
-        if self.blocked or self.canceling or not self.waiting:
+        if self.disk.blocked or self.canceling or not self.waiting:
             return []
         limit = self.store.setting("workers", max(16, 4 * (os.cpu_count() or 1)))
         moment = time.monotonic()
@@ -172,40 +168,17 @@ class Supervisor:
         self.scheduler.finished(task.task_id, Outcome(state, ended.outputs, error))
 
     def _commit(self) -> None:
-        """Writes the tick; a full disk is waited out, since nothing may be lost.
-
-        A reserve, let go then, makes room to say why the run does not move.
-        """
+        """Writes the tick, and begins the next one unless the run is over."""
         ends = any(not attempt.open for attempt in self.tick.attempts.values())
         if ends:
             crash_point("before-commit-outcome")
-        while True:
-            try:
-                self.store.commit(self.tick)
-                break
-            except StoreBlocked as error:
-                self._say_blocked(f"blocked: disk: {error} The run goes on by itself.")
-                time.sleep(0.5)
-        self._keep_reserve()
+        self.disk.commit(self.tick)
         if ends:
             crash_point("after-commit-outcome")
         if any(attempt.open for attempt in self.tick.attempts.values()):
             crash_point("after-commit-launching")
         if not self.tick.over:
             self.tick = Tick()
-
-    def _say_blocked(self, reason: str) -> None:
-        self.layout.reserve.unlink(missing_ok=True)
-        if not self.blocked:
-            with contextlib.suppress(StoreBlocked):
-                self.store.pause(reason)
-                self.blocked = True  # the next look at the disk takes it back
-
-    def _keep_reserve(self) -> None:
-        reserve = self.layout.reserve
-        if not self.blocked and not reserve.exists():
-            with contextlib.suppress(OSError):
-                reserve.write_bytes(bytes(_RESERVE))
 
     # --- what comes from outside ---------------------------------------------------------------
 
@@ -230,22 +203,6 @@ class Supervisor:
             self.scheduler.finished(waiting.task.task_id, Outcome(State.CANCELED))
         self.waiting.clear()
         self.attempts.stop_all()
-
-    def _watch_disk(self) -> None:
-        moment = time.monotonic()
-        if moment - self._disk_checked < _DISK_INTERVAL:
-            return
-        self._disk_checked = moment
-        needed = self.store.setting("min_free_bytes", _DEFAULT_MIN_FREE)
-        free = shutil.disk_usage(self.layout.root).free
-        if self.blocked != (free < needed):
-            self.blocked = free < needed
-            mib = needed // 2**20
-            reason = f"blocked: disk: less than {mib} MiB is free; the run goes on by itself."
-            try:
-                self.store.pause(reason if self.blocked else None)
-            except StoreBlocked:
-                self.blocked = not self.blocked  # said at the next look, when it can be written
 
     # --- waiting -------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any
 import psutil
 import pytest
 
+from jupyterlab_pipelines.backends.local import crash
 from jupyterlab_pipelines.backends.local import processes as process_module
-from jupyterlab_pipelines.backends.local.crash import POINTS, SHIM_POINTS
+from jupyterlab_pipelines.backends.local.crash import POINTS, RUN_POINTS, SHIM_POINTS
 from jupyterlab_pipelines.backends.local.engine import Engine
-from jupyterlab_pipelines.errors import StoreBlocked
 from jupyterlab_pipelines.models import Run, State
 from tests.backends.local.steps import pipeline, step
 
@@ -65,6 +66,14 @@ def forkers(living: list[psutil.Process]) -> list[psutil.Process]:
             if forked and process.environ()[process_module.MARKER].endswith(".."):
                 found[process.pid] = (process, process.ppid())
     return [process for process, parent in found.values() if parent not in found]
+
+
+def test_every_crash_point_has_a_name_here() -> None:
+    """Each named point is one that a test below, or `test_recurring`, has a process die at."""
+    placed: list[str] = []
+    for source in Path(crash.__file__).parent.rglob("*.py"):
+        placed += re.findall(r'crash_point\("([^"]+)"\)', source.read_text())
+    assert sorted(placed) == sorted([*POINTS, *SHIM_POINTS, *RUN_POINTS])
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -253,32 +262,6 @@ def test_a_restart_fails_what_ran_and_retry_goes_on(
     attempts = graph.tasks["b"].attempts
     assert [one.state for one in attempts] == [State.FAILED, State.SUCCEEDED]
     assert (attempts[0].error or "").startswith(reason)
-
-
-def test_a_full_disk_pauses_the_run(
-    engine: Engine, submit: Submit, finished: Finished, until: Any
-) -> None:
-    with engine.database.write() as connection:
-        connection.execute("INSERT INTO meta VALUES ('min_free_bytes', ?)", (2**60,))
-    run_id = submit(pipeline({"one": step("pass")}))
-    until(lambda: engine.get_run(run_id).state is State.PAUSED)
-    assert (engine.get_run(run_id).error or "").startswith("blocked: disk")
-    assert engine.graph(run_id).tasks["one"].attempts == []
-    with engine.database.write() as connection:
-        connection.execute("UPDATE meta SET value = 0 WHERE key = 'min_free_bytes'")
-    run = finished(run_id)
-    assert (run.state, run.error) == (State.SUCCEEDED, None)
-
-
-def test_a_store_without_room_leaves_no_half_made_run(engine: Engine, submit: Submit) -> None:
-    pages = engine.database.one("PRAGMA page_count")
-    assert pages
-    engine.database.connection().execute(f"PRAGMA max_page_count = {pages[0]}")
-    spec = pipeline({"one": step("x = '" + "x" * 100_000 + "'")})
-    with pytest.raises(StoreBlocked, match="is full"):
-        submit(spec)
-    assert engine.active_runs() == 0
-    assert list(engine.layout.runs.iterdir()) == []
 
 
 def test_a_run_that_cannot_be_read_does_not_hold_up_the_others(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from jupyterlab_pipelines.backends.local import reasons
 from jupyterlab_pipelines.backends.local.engine import Engine
 from jupyterlab_pipelines.errors import (
     BadInput,
@@ -28,6 +33,8 @@ from tests.backends.local.steps import pipeline, step
 
 Submit = Callable[..., str]
 Finished = Callable[..., Run]
+#: Takes more memory than it may have; the limit is far above what it has already.
+_HUNGRY = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\nb'x' * 2**32"
 
 
 def test_a_pipeline_of_the_sdk_runs(
@@ -93,6 +100,7 @@ def test_the_worker_limit_holds(engine: Engine, submit: Submit, finished: Finish
         ("import os; os._exit(7)", "The step ended with exit code 7."),
         ("import os; os.kill(os.getpid(), 9)", "Killed by signal 9 (SIGKILL)."),
         ("import sys; sys.exit('a word')", "The step ended with exit code 1."),
+        (_HUNGRY, f"Out of memory: MemoryError. {reasons.MEMORY_STEP}"),
     ],
 )
 def test_a_failure_says_why(
@@ -105,6 +113,33 @@ def test_a_failure_says_why(
     assert graph.tasks["break"].error == reason
     assert graph.tasks["break"].attempts[0].error == reason
     assert graph.tasks["after"].state is State.SKIPPED
+
+
+def test_a_step_that_is_killed_from_outside_says_by_what(
+    engine: Engine, submit: Submit, finished: Finished, until: Any
+) -> None:
+    run_id = submit(pipeline({"nap": step("import os, time; print(os.getpid()); time.sleep(99)")}))
+    said = r"(?m)^\d+$"
+    until(lambda: re.search(said, engine.read_log(run_id, "nap", None, 0, 9999).text))
+    found = re.search(said, engine.read_log(run_id, "nap", None, 0, 9999).text)
+    assert found
+    os.kill(int(found[0]), signal.SIGKILL)
+    assert finished(run_id).error == "nap: Killed by signal 9 (SIGKILL)."
+
+
+def test_a_step_that_the_system_killed_for_memory_says_so(
+    engine: Engine, submit: Submit, finished: Finished, until: Any, processes: Any
+) -> None:
+    nap = "import time; print('on', flush=True); time.sleep(99)"
+    run_id = submit(pipeline({"nap": step(nap)}))
+    until(lambda: "on" in engine.read_log(run_id, "nap", None, 0, 9999).text)
+    for process in processes():
+        process.kill()
+    # What a shim writes once the kernel has counted such a kill; no test can bring that about.
+    told = {"code": None, "signal": 9, "stopped": False, "out_of_memory": True, "at": 1}
+    (engine.layout.attempt(run_id, "nap", 1) / "exit.json").write_text(json.dumps(told))
+    run = finished(run_id)
+    assert run.error == f"nap: Out of memory: the system killed the step. {reasons.MEMORY_STEP}"
 
 
 def test_a_step_is_tried_again_as_its_policy_says(

@@ -31,6 +31,13 @@ def start(directory: Path, *command: str, env: dict[str, str] | None = None) -> 
     return processes.launch(directory, command, {**os.environ, **(env or {})}, subprocess.DEVNULL)
 
 
+def patched(directory: Path, patch: str, *command: str) -> Any:
+    """Starts a shim in which the statements `patch` have changed something."""
+    code = f"import sys; sys.path.append({str(Path(shim.__file__).parent)!r}); import shim\n{patch}"
+    words = [str(directory), "1000000", "1", *command]
+    return subprocess.Popen([sys.executable, "-c", f"{code}\nsys.exit(shim.main({words}))"])
+
+
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
@@ -146,6 +153,42 @@ def test_a_command_that_does_not_exist(attempt: Path) -> None:
     assert end
     assert end.code == 127
     assert "No such file" in (attempt / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("counted", "command", "out_of_memory"),
+    [
+        ([3, 4], "kill -9 $$", True),
+        ([3, 4], "sh -c 'kill -9 $$'; exit $?", True),  # a shell tells of its child so
+        ([3, 3], "kill -9 $$", False),
+        ([3, 4], "kill -15 $$", False),
+        ([3, 4], "exit 9", False),
+    ],
+)
+def test_a_kill_for_memory_is_told(
+    attempt: Path, counted: list[int], command: str, out_of_memory: bool
+) -> None:
+    patch = f"shim.oom_kills = iter({counted}).__next__"
+    assert patched(attempt, patch, "sh", "-c", command).wait(10) == 0
+    end = look(attempt).exit
+    assert end
+    assert end.out_of_memory is out_of_memory
+
+
+def test_an_end_on_a_full_disk_is_told_once_there_is_space(attempt: Path) -> None:
+    patch = (
+        "import errno\nwrite, tries = shim.write_whole, []\n"
+        "def full(path, text):\n"
+        "    if path.endswith('exit.json'):\n"
+        "        tries.append(path)\n"
+        "        if len(tries) < 3: raise OSError(errno.ENOSPC, 'full')\n"
+        "    write(path, text)\n"
+        "shim.write_whole = full"
+    )
+    assert patched(attempt, patch, "sh", "-c", "exit 5").wait(10) == 0
+    end = look(attempt).exit
+    assert end
+    assert end.code == 5
 
 
 @pytest.mark.parametrize(
