@@ -10,7 +10,7 @@ from .streams import SANDBOX, entity_tag, requested_range, send, set_content_hea
 
 
 class ArtifactHandler(PipelinesHandler):
-    """Artifacts never change once they exist, so that a cut download goes on by range."""
+    """A cut download goes on by range, as long as the bytes are still those of its tag."""
 
     @property
     def content_security_policy(self) -> str:
@@ -18,28 +18,38 @@ class ArtifactHandler(PipelinesHandler):
 
     @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
-        artifact_id = self.get_query_argument("artifact", "")
-        if not artifact_id:
-            raise BadInput("The query parameter `artifact` is missing.")
-        service = self.service(connection)
+        service, artifact_id = self.service(connection), self._artifact_id()
         wanted = await self._range(service, run_id, artifact_id)
-        start, end = wanted or (0, None)
-        content = await service.open_artifact(run_id, artifact_id, start, end)
-        tag = entity_tag(run_id, artifact_id, content.size)
-        if wanted is not None and self.request.headers.get("If-Range", tag) != tag:
-            # What the client holds is of something else: it gets the whole.
+        content = await service.open_artifact(run_id, artifact_id, *(wanted or (0, None)))
+        tag = _tag(run_id, artifact_id, content)
+        if wanted is not None and (
+            content.size is None or self.request.headers.get("If-Range", tag) != tag
+        ):
+            # What the client holds is of something else, or of a place that cannot tell how far
+            # a part goes: it gets the whole.
             await close_stream(content.body)
             wanted, content = None, await service.open_artifact(run_id, artifact_id)
-        download = self.get_query_argument("download", "") == "1"
-        set_content_headers(self, content.media_type, content.filename, download=download)
-        if content.size is not None:
-            self.set_header("Accept-Ranges", "bytes")
-            self.set_header("ETag", tag)
-        self.set_header("Cache-Control", "private, no-cache")
+        self._set_headers(content, _tag(run_id, artifact_id, content))
         if self._set_length(content, ranged=wanted is not None):
             await send(self, content.body)
         else:
             await close_stream(content.body)
+
+    @allowed("read")
+    async def head(self, connection: str, run_id: str) -> None:
+        """What a download would be: its size, its tag, and whether it can be gone on with."""
+        service, artifact_id = self.service(connection), self._artifact_id()
+        content = await service.open_artifact(run_id, artifact_id, 0, 0)
+        self._set_headers(content, _tag(run_id, artifact_id, content))
+        if content.size is not None:
+            self.set_header("Content-Length", str(content.size))
+        await send(self, content.body)
+
+    def _artifact_id(self) -> str:
+        artifact_id = self.get_query_argument("artifact", "")
+        if not artifact_id:
+            raise BadInput("The query parameter `artifact` is missing.")
+        return artifact_id
 
     async def _range(
         self, service: Service, run_id: str, artifact_id: str
@@ -51,6 +61,14 @@ class ArtifactHandler(PipelinesHandler):
             await close_stream(probe.body)
             size = probe.size
         return requested_range(header, size)
+
+    def _set_headers(self, content: ArtifactContent, tag: str) -> None:
+        download = self.get_query_argument("download", "") == "1"
+        set_content_headers(self, content.media_type, content.filename, download=download)
+        if content.size is not None:
+            self.set_header("Accept-Ranges", "bytes")
+            self.set_header("ETag", tag)
+        self.set_header("Cache-Control", "private, no-cache")
 
     def _set_length(self, content: ArtifactContent, *, ranged: bool) -> bool:
         """Sets status and lengths; false where the range lies behind the end."""
@@ -67,3 +85,7 @@ class ArtifactHandler(PipelinesHandler):
             self.set_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
         self.set_header("Content-Length", str(end - start))
         return True
+
+
+def _tag(run_id: str, artifact_id: str, content: ArtifactContent) -> str:
+    return entity_tag(run_id, artifact_id, content.size, content.tag)

@@ -129,6 +129,71 @@ async def test_a_cut_artifact_is_cut(scripted: Scripted, dial: Any) -> None:
     assert await asyncio.wait_for(line.reader.read(), 5) == b'{"runs": ['
 
 
+class Shelf(Scripted):
+    """A backend whose artifact is `data`, of a size and a tag that its store may not tell."""
+
+    data = bytes(range(256)) * 40
+    size: int | None = len(data)
+    tag = "first"
+
+    async def open_artifact(
+        self, run_id: str, artifact_id: str, start: int = 0, end: int | None = None
+    ) -> ArtifactContent:
+        piece = self.data[start:end]
+
+        async def body() -> AsyncIterator[bytes]:
+            if piece:
+                yield piece
+
+        stop = end if self.size is None else start + len(piece)
+        return ArtifactContent(body(), "text/plain", "x", self.size, start, stop, self.tag)
+
+
+@pytest.fixture
+def shelf(connections: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    backend = Shelf()
+    monkeypatch.setattr(connections, "service", lambda name: Service(backend, name))  # type: ignore[arg-type]
+    return backend
+
+
+@pytest.fixture
+def fetch(ask: Any, jp_serverapp: Any) -> Callable[..., Awaitable[Any]]:
+    token = {"Authorization": f"Bearer {jp_serverapp.identity_provider.token}"}
+    return lambda method="GET", **headers: ask(
+        f"local/{ARTIFACT}",
+        method,
+        headers=token | {name.replace("_", "-"): text for name, text in headers.items()},
+    )
+
+
+ARTIFACT = f"runs/{RUN_ID}/artifact?artifact=a:b"
+
+
+async def test_a_download_is_gone_on_with_while_it_is_the_same(shelf: Shelf, fetch: Any) -> None:
+    head = await fetch("HEAD")
+    assert (head.code, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(shelf.data))
+    assert head.headers["Accept-Ranges"] == "bytes"
+    resume = {"Range": "bytes=100-", "If_Range": head.headers["ETag"]}
+    part = await fetch(**resume)
+    assert (part.code, part.body) == (206, shelf.data[100:])
+    shelf.tag = "second"  # the same size, other bytes
+    whole = await fetch(**resume)
+    assert (whole.code, whole.body) == (200, shelf.data)
+    assert whole.headers["ETag"] != head.headers["ETag"]
+
+
+async def test_a_part_of_what_has_no_known_size_is_the_whole(shelf: Shelf, fetch: Any) -> None:
+    """Without the size no part can be named, and a part must never pass for the whole."""
+    shelf.size = None
+    answer = await fetch(Range="bytes=100-")
+    assert (answer.code, answer.body) == (200, shelf.data)
+    assert "Content-Range" not in answer.headers
+    assert "Accept-Ranges" not in answer.headers
+    head = await fetch("HEAD")
+    assert (head.code, head.headers.get("Content-Length")) == (200, None)
+
+
 async def test_an_error_before_the_first_piece_is_an_error(scripted: Scripted, dial: Any) -> None:
     scripted.answer = answers(never_began, Content_Length="1000")
     line = await dial("GET", "apis/v2beta1/runs", "Connection: close")
