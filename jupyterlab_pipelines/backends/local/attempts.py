@@ -30,7 +30,7 @@ _ROOM_AGAIN = 0.5  # seconds between two tries on a full disk
 
 @dataclass
 class Ended:
-    """An attempt that is over: `outputs` where it succeeded, `stopped` where we ended it."""
+    """An attempt that is over: `outputs` as far as it got, `stopped` where we ended it."""
 
     task: ReadyTask
     attempt: AttemptRecord
@@ -297,11 +297,12 @@ class Attempts:
 
     def _fail(self, active: Active, reason: str) -> Ended:
         """Ends an attempt that did not succeed, by what we did to it and else for `reason`."""
+        left = self.scheduler.collect_left(active.task.task_id, active.attempt.directory)
         if active.timed_out:
-            return self._end(active, State.FAILED, reasons.of_timeout(active.task.timeout or 0))
-        if active.stopping:
-            return self._end(active, State.CANCELED)
-        return self._end(active, State.FAILED, reason)
+            reason = reasons.of_timeout(active.task.timeout or 0)
+        elif active.stopping:
+            return self._end(active, State.CANCELED, outputs=left)
+        return self._end(active, State.FAILED, reason, left)
 
     def _end(
         self,

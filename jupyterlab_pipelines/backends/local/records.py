@@ -65,6 +65,7 @@ class TaskRecord:
     error: str | None = None
     inputs: Values = field(default_factory=Values)
     outputs: Values = field(default_factory=Values)
+    left: Values = field(default_factory=Values)  # of a failed leaf: shown, never passed on
     cache_key: str = ""
     cached_from: TaskRef | None = None
 
@@ -129,7 +130,10 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a leaf ended, after its last attempt. `error` is what the user reads."""
+    """How a leaf ended, after its last attempt. `error` is what the user reads.
+
+    `outputs` of one that did not succeed are what it had written by then.
+    """
 
     state: State  # SUCCEEDED, CACHED, FAILED, CANCELED
     outputs: Values = field(default_factory=Values)

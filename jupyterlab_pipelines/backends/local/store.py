@@ -9,14 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from ...errors import NotFound
-from ...models import State, TaskType
+from ...models import State
 from . import cache, runs
 from .database import Database, from_json, from_micros, now, to_micros
 from .layout import Layout
 from .records import RunContext, TaskRecord
-from .tasks import AttemptRecord, load_attempts, load_tasks, save_attempts, save_tasks
-
-_LEAVES = (TaskType.RUNTIME, TaskType.IMPORTER)
+from .tasks import LEAVES, AttemptRecord, load_attempts, load_tasks, save_attempts, save_tasks
 
 
 @dataclass
@@ -155,7 +153,7 @@ class RunStore:
 
     def _count(self, records: Iterable[TaskRecord]) -> None:
         for record in records:
-            if record.type in _LEAVES:
+            if record.type in LEAVES:
                 before = self._states.get(record.task_id)
                 if before is not None:
                     self._counts[before] -= 1

@@ -14,6 +14,9 @@ from ...models import Attempt, State, TaskRef, TaskStatus, TaskType
 from .database import from_json, from_micros, now, to_json, to_micros
 from .records import ArtifactRecord, TaskRecord, Values
 
+#: Tasks without tasks in them.
+LEAVES = frozenset({TaskType.RUNTIME, TaskType.IMPORTER})
+_FAILED = frozenset({State.FAILED, State.CANCELED})
 #: An attempt that is committed but not known to be over.
 LAUNCHING = "LAUNCHING"
 
@@ -127,6 +130,11 @@ def save_tasks(connection: sqlite3.Connection, run_id: str, records: Iterable[Ta
     )
 
 
+def shown_outputs(record: TaskRecord) -> Values:
+    """What a task has to show: of a leaf that failed, what it had written by then."""
+    return record.left if record.left.artifacts else record.outputs
+
+
 def _task_row(run_id: str, record: TaskRecord, moment: int | None) -> tuple[Any, ...]:
     entry: dict[str, Any] = {"state": record.state.value, "update_time": moment}
     if record.error:
@@ -137,7 +145,7 @@ def _task_row(run_id: str, record: TaskRecord, moment: int | None) -> tuple[Any,
         record.display_name, record.type.value, record.parent, record.iteration,
         record.component, record.state.value, to_micros(record.created_at),
         to_micros(record.started_at), to_micros(record.finished_at), record.error,
-        values_to_json(record.inputs), values_to_json(record.outputs), record.cache_key,
+        values_to_json(record.inputs), values_to_json(shown_outputs(record)), record.cache_key,
         source.run_id if source else None, source.task_id if source else None, to_json([entry]),
     )  # fmt: skip
 
@@ -147,7 +155,7 @@ def _artifact_rows(
 ) -> Iterable[tuple[Any, ...]]:
     """Rows of what the task itself made; a group only passes on its children's artifacts."""
     prefix = record.task_id + ":"
-    for key, group in record.outputs.artifacts.items():
+    for key, group in shown_outputs(record).artifacts.items():
         for index, artifact in enumerate(group):
             if artifact.artifact_id.startswith(prefix):
                 yield (
@@ -168,6 +176,8 @@ def _size(uri: str) -> int | None:
 def load_task(row: sqlite3.Row) -> TaskRecord:
     """A record from a row of `tasks`."""
     source = row["cached_from_run"]
+    outputs = values_from_json(row["outputs"])
+    unfinished = TaskType(row["type"]) in LEAVES and State(row["state"]) in _FAILED
     return TaskRecord(
         task_id=row["task_id"],
         name=row["name"],
@@ -182,7 +192,8 @@ def load_task(row: sqlite3.Row) -> TaskRecord:
         finished_at=from_micros(row["finished_at"]),
         error=row["error"],
         inputs=values_from_json(row["inputs"]),
-        outputs=values_from_json(row["outputs"]),
+        outputs=Values() if unfinished else outputs,
+        left=outputs if unfinished else Values(),
         cache_key=row["cache_key"],
         cached_from=(
             TaskRef(run_id=source, task_id=row["cached_from_task"]) if source is not None else None

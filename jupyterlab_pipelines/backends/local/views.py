@@ -26,7 +26,7 @@ from .plan.spec import Container
 from .plan.topology import build_topology
 from .records import TaskRecord, Values
 from .runs import COLUMNS, load_run
-from .tasks import load_attempts, load_tasks, status
+from .tasks import load_attempts, load_tasks, shown_outputs, status
 
 _KEPT = 32
 
@@ -97,7 +97,7 @@ class Views:
             ),
             status=status(record, attempts),
             inputs=_side(record.inputs),
-            outputs=_side(record.outputs),
+            outputs=_side(shown_outputs(record)),
             caching=bool(record.cache_key),
             cache_key=record.cache_key,
         )

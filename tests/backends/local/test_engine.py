@@ -354,3 +354,30 @@ def test_the_engine_can_be_imported_where_it_cannot_run() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Linux or macOS" in done.stdout
+
+
+def test_what_a_failed_step_had_written_is_shown_and_never_passed_on(
+    engine: Engine, submit: Submit, finished: Finished
+) -> None:
+    spec = pipeline({"writes": step(""), "after": step("", after=["writes"])})
+    spec["components"]["comp-writes"]["outputDefinitions"] = {
+        "artifacts": {
+            name: {"artifactType": {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}}
+            for name in ("notes", "never")
+        }
+    }
+    container = spec["deploymentSpec"]["executors"]["exec-writes"]["container"]
+    container["command"][-1] = (
+        "from kfp import dsl\nfrom kfp.dsl import Output, Artifact\n\n"
+        "def work(notes: Output[Artifact], never: Output[Artifact]):\n"
+        "    open(notes.path, 'w').write('as far as I got')\n"
+        "    raise RuntimeError('too far')\n"
+    )
+    run_id = submit(spec)
+    assert finished(run_id).state is State.FAILED
+    graph = engine.graph(run_id)
+    assert list(graph.artifacts) == ["writes:notes"]
+    assert engine.artifact_file(run_id, "writes:notes")[0].read_text() == "as far as I got"
+    shown = engine.task(run_id, "writes").outputs.artifacts
+    assert [one.id for one in shown] == ["writes:notes"]
+    assert graph.tasks["after"].state is State.SKIPPED

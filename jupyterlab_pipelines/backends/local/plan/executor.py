@@ -173,6 +173,15 @@ def collect_outputs(
     return outputs
 
 
+def collect_left(node: Node, run: RunContext, directory: Path) -> Values:
+    """The artifacts that an attempt had written when it failed, to be looked at."""
+    left = Values()
+    for name, spec in node.component.output_artifacts.items():
+        if not spec.is_list and _artifact_path(directory, name).exists():
+            left.artifacts[name] = _output_artifacts(node, run, spec, directory, None)
+    return left
+
+
 def _entries(output: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     entries = output.get(key) or {}
     if not isinstance(entries, Mapping):

@@ -22,7 +22,7 @@ from ..records import (
 from .cache_key import cache_key
 from .cel import CelError
 from .conditions import is_true
-from .executor import build_invocation, collect_outputs
+from .executor import build_invocation, collect_left, collect_outputs
 from .ir import Pipeline
 from .placeholders import workspace_of
 from .scopes import SUCCESSFUL, Node, Scope
@@ -102,6 +102,10 @@ class Scheduler:
         if node.record.state.final:
             return
         node.record.cached_from = outcome.cached_from
+        if outcome.state not in SUCCESSFUL:
+            node.record.left = outcome.outputs
+            self._finish(node, outcome.state, outcome.error)
+            return
         self._finish(node, outcome.state, outcome.error, outcome.outputs)
 
     def cancel(self, error: str | None = None) -> None:
@@ -141,6 +145,10 @@ class Scheduler:
         Raises TaskFailure, saying which output is missing or does not fit.
         """
         return collect_outputs(self._nodes[task_id], self._context, directory, executor_output)
+
+    def collect_left(self, task_id: str, directory: Path) -> Values:
+        """What an attempt that failed had written below `directory` by then."""
+        return collect_left(self._nodes[task_id], self._context, directory)
 
     def topology(self) -> Topology:
         """The run's shape as it is now."""
