@@ -177,8 +177,7 @@ def by_kfp_local(pipeline: Callable[[], Any]) -> Time:
 
 def fork(engine: Engine, allowed: bool) -> None:
     """Lets tasks be forked, or have processes of their own."""
-    with engine.database.write() as connection:
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('forks', ?)", (int(allowed),))
+    engine.settings.change(lambda settings: settings.update(forks=allowed))
 
 
 def row(name: str, ours: list[Time], theirs: Time | None = None, bar: str = "") -> None:
@@ -255,6 +254,7 @@ def main() -> None:
     show(f"{os.cpu_count()} cores, load {load:.1f} before, {options.rounds} rounds; seconds\n")
     show(f"{'':<34}{'median':>8}{'best':>8}{'cpu':>8}{'kfp.local':>10}{'ratio':>7}  bar\n")
     folder = Path(tempfile.mkdtemp())
+    os.environ["JUPYTER_CONFIG_DIR"] = str(folder / "config")  # never the user's own settings
     try:
         engine = Engine(folder / "engine")
         small(engine, options.rounds, options.quick)

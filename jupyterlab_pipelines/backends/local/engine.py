@@ -16,6 +16,7 @@ from . import artifacts, lifecycle, logs, runs
 from .database import Database, to_json
 from .layout import Layout
 from .plan.submission import accept
+from .settings import SettingsFile
 from .views import Views
 
 
@@ -34,6 +35,7 @@ class Engine:
             )
         self.layout = Layout(root.absolute())
         self.database = Database(self.layout.database)
+        self.settings = SettingsFile()
         self._views = Views(self.database)
 
     # --- changing ------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from .layout import Layout
 from .plan.ir import Pipeline
 from .plan.scheduler import Scheduler
 from .records import Outcome, ReadyTask, TaskRecord
+from .settings import SettingsFile
 from .store import RunStore, Tick, fail
 from .tasks import AttemptRecord
 
@@ -61,7 +62,8 @@ class Supervisor:
         self.wake_end, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         os.set_blocking(self.wake_end, False)
-        forks = bool(store.setting("forks", 1))
+        self.settings = SettingsFile()
+        forks = self.settings.load().forks
         self.launcher = Launcher(layout, run_id, store.interpreter, forks)
         self.attempts = Attempts(layout, store, self.scheduler, self.launcher, self.wake)
         self.waiting: list[Waiting] = []  # a heap
@@ -145,7 +147,7 @@ class Supervisor:
         """Commits intents for as many waiting tasks as have a slot and whose time has come."""
         if self.disk.blocked or self.canceling or not self.waiting:
             return []
-        limit = self.store.setting("workers", max(16, 4 * (os.cpu_count() or 1)))
+        limit = self.settings.latest().slots
         moment = time.monotonic()
         begun = []
         while self.waiting and self.waiting[0].due <= moment and self.attempts.running < limit:

@@ -20,8 +20,9 @@ from jupyterlab_pipelines.models import Run
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """An engine whose supervisors and tasks are gone after the test."""
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """An engine with settings of its own, whose supervisors and tasks are gone after the test."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
     engine = Engine(tmp_path / "engine")
     yield engine
     engine.close()

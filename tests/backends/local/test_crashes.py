@@ -153,8 +153,7 @@ def kill_at_random(
 def random_kills(
     engine: Engine, submit: Submit, finished: Finished, processes: Any, tmp_path: Path, seed: int
 ) -> None:
-    with engine.database.write() as connection:
-        connection.execute("INSERT INTO meta VALUES ('forks', ?)", (seed % 2,))
+    engine.settings.change(lambda settings: settings.update(forks=bool(seed % 2)))
     run_id = submit(diamond(tmp_path, seconds=0.4))
     assert kill_at_random(engine, run_id, processes, random.Random(seed), rounds=5) > 0
     run = finished(run_id)

@@ -81,8 +81,7 @@ def test_independent_steps_run_at_the_same_time(submit: Submit, finished: Finish
 
 
 def test_the_worker_limit_holds(engine: Engine, submit: Submit, finished: Finished) -> None:
-    with engine.database.write() as connection:
-        connection.execute("INSERT INTO meta VALUES ('workers', 1)")
+    engine.settings.change(lambda settings: settings.update(workers=1))
     run_id = submit(pipeline({f"nap-{i}": step("import time; time.sleep(.2)") for i in range(3)}))
     finished(run_id)
     attempts = sorted(

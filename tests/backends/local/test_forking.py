@@ -73,8 +73,7 @@ def apart(engine: Engine) -> Callable[[], None]:
     """Gives each task a process of its own from now on."""
 
     def apart_() -> None:
-        with engine.database.write() as connection:
-            connection.execute("INSERT INTO meta VALUES ('forks', 0)")
+        engine.settings.change(lambda settings: settings.update(forks=False))
 
     return apart_
 

@@ -181,8 +181,7 @@ def test_a_finished_supervisor_leaves_no_process(
 def test_an_idle_supervisor_takes_little_time(
     engine: Engine, submit: Submit, until: Any, processes: Any
 ) -> None:
-    with engine.database.write() as connection:
-        connection.execute("INSERT INTO meta VALUES ('workers', 1)")
+    engine.settings.change(lambda settings: settings.update(workers=1))
     nap = "import time; print('on', flush=True); time.sleep(99)"
     run_id = submit(pipeline({"nap": step(nap), "waiting": step(nap)}))
     until(running(engine, run_id, "nap"))
