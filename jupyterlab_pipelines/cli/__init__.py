@@ -1,4 +1,5 @@
-"""The command line: `jupyter pipelines run | runs | logs | stop | retry | delete | disk | clean`.
+"""The command line: `jupyter pipelines run | runs | logs | stop | retry | delete | disk | clean |
+settings | map | unmap`.
 
 Exit codes: 0 success, 1 the run did not succeed, 2 the input or the connection was at fault,
 130 interrupted while following (the run goes on).
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from ..connections import Connections
 from ..errors import PipelinesError
-from . import disk, runs
+from . import disk, runs, settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     runs.add(commands, common)
     disk.add(commands, common)
+    settings.add(commands)
     return parser
 
 

@@ -213,7 +213,10 @@ class SettingsFile:
                 try:
                     settings = Settings.model_validate(content)
                 except ValidationError as error:
-                    raise BadInput(f"This cannot be set: {_told(error)}.") from None
+                    raise BadInput(
+                        f"This cannot be set: {_told(error)}.",
+                        next_step="See: jupyter pipelines settings",
+                    ) from None
                 text = settings.model_dump_json(exclude_defaults=True, indent=2)
                 write_whole(str(self.path), text + "\n")
         except OSError as error:

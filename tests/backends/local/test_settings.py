@@ -1,4 +1,4 @@
-"""The user's settings: one file for every process, checked where it is written, silent on secrets."""
+"""The user's settings: one file for all processes, checked where written, silent on secrets."""
 
 from __future__ import annotations
 
