@@ -29,7 +29,7 @@ from .scopes import SUCCESSFUL, Node, Scope
 from .spec import Container
 from .topology import build_topology
 from .tree import Tree
-from .values import loop_inputs, loop_outputs, resolve_inputs, scope_outputs
+from .values import iteration_inputs, loop_inputs, loop_outputs, resolve_inputs, scope_outputs
 
 #: Most records a run may have, loops unfolded.
 MAX_RECORDS = 200_000
@@ -171,13 +171,14 @@ class Scheduler:
         if self._canceled:
             self._finish(node, State.CANCELED)
             return
-        if node.loop:
-            self._start(node)
-            return
-        if not self._upstream_allows(node):
+        if not (node.loop or self._upstream_allows(node)):
             self._finish(node, State.SKIPPED)
             return
         try:
+            if node.loop:
+                record.inputs = iteration_inputs(node)
+                self._start(node)
+                return
             record.inputs = resolve_inputs(node, self._context)
             if node.task.condition and not self._holds(node):
                 self._touch(node)

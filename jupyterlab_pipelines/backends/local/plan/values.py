@@ -183,7 +183,10 @@ def _artifacts(node: Node) -> dict[str, list[ArtifactRecord]]:
 
 
 def loop_inputs(node: Node, inputs: Values) -> list[Values]:
-    """The inputs of each iteration. Raises TaskFailure where there is nothing to go over."""
+    """The inputs of each iteration, its item as it came.
+
+    Raises TaskFailure where there is nothing to go over.
+    """
     iterator = node.task.iterator
     assert iterator is not None
     if iterator.over_artifacts:
@@ -196,10 +199,18 @@ def loop_inputs(node: Node, inputs: Values) -> list[Values]:
     items = _items(iterator.raw or parameters.get(iterator.items))
     if not _is_used_inside(node, iterator.items):
         parameters.pop(iterator.items, None)  # a list in every iteration would grow by its square
-    spec = node.component.input_parameters.get(iterator.item)
-    if spec:
-        items = [typed_value(spec, item) for item in items]
     return [Values({**parameters, iterator.item: item}, dict(inputs.artifacts)) for item in items]
+
+
+def iteration_inputs(node: Node) -> Values:
+    """An iteration's inputs with its item in its type. Raises TaskFailure where it does not fit."""
+    iterator, inputs = node.task.iterator, node.record.inputs
+    assert iterator is not None
+    spec = node.component.input_parameters.get(iterator.item)
+    if spec is None or iterator.over_artifacts:
+        return inputs
+    item = typed_value(spec, inputs.parameters[iterator.item])
+    return Values({**inputs.parameters, iterator.item: item}, inputs.artifacts)
 
 
 def _is_used_inside(node: Node, name: str) -> bool:
