@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from jupyter_server.utils import url_path_join
 from tornado import web
@@ -21,7 +21,7 @@ from .streams import SANDBOX, send, set_content_headers
 #: Whatever else the browser or the backend sends, cookies and sign-ins above all, stays behind.
 _REQUEST_HEADERS = ("Accept", "Content-Type", "Content-Length", "Range", "If-Range")
 _ANSWER_HEADERS = (
-    "Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag",
+    "Accept-Ranges", "Allow", "Content-Disposition", "Content-Length", "Content-Range", "ETag",
     "Last-Modified", "Retry-After",
 )  # fmt: skip
 _STARTS_CODE = re.compile(r"/apis/[^/]+/(runs|recurringruns|jobs|visualizations)\b")
@@ -97,7 +97,9 @@ class ApisHandler(PipelinesHandler):
     def _action(self) -> Action:
         if self.request.method in ("GET", "HEAD"):
             return "read"
-        starts = self.request.method == "POST" and _STARTS_CODE.search(self.request.path)
+        # Decoded, as Kubeflow reads it: `%72uns` are runs.
+        path = unquote(self.request.path)
+        starts = self.request.method == "POST" and _STARTS_CODE.search(path)
         return "execute" if starts else "write"
 
     async def _relay(self) -> None:

@@ -377,3 +377,34 @@ async def test_no_backend_hears_of_what_is_refused(
         assert answer.code == 403
         assert json.loads(answer.body)["code"] == 7
     assert scripted.requests == []
+
+
+@pytest.mark.parametrize(
+    ("path", "action"),
+    [
+        ("apis/v2beta1/runs", "execute"),
+        ("apis/v2beta1/%72uns", "execute"),
+        ("apis/v1beta1/%6Aobs", "execute"),
+        ("apis/v2beta1/runs/a%3Aretry", "execute"),
+        ("apis/v2beta1/experiments", "write"),
+    ],
+)
+async def test_starting_a_run_needs_the_right_to_execute_however_it_is_written(
+    scripted: Scripted,
+    ask: Any,
+    jp_serverapp: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    action: str,
+) -> None:
+    asked = []
+
+    def allow(handler: Any, user: Any, wanted: str, resource: str) -> bool:
+        asked.append(wanted)
+        return True
+
+    monkeypatch.setattr(jp_serverapp.authorizer, "is_authorized", allow)
+    scripted.answer = answers(b"{}")
+    token = {"Authorization": f"Bearer {jp_serverapp.identity_provider.token}"}
+    assert (await ask(f"local/{path}", "POST", headers=token)).code == 200
+    assert asked == [action]

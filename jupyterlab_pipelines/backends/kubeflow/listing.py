@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote
 
 from ...errors import BadInput
 from ...models import Run, RunPage, RunQuery
@@ -137,7 +138,8 @@ def _predicates(query: RunQuery) -> list[dict[str, Any]]:
 
 
 def _filter(predicates: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [("filter", json.dumps({"predicates": predicates}))] if predicates else []
+    """Encoded, since Kubeflow decodes a filter once more than the query that it is in."""
+    return [("filter", quote(json.dumps({"predicates": predicates})))] if predicates else []
 
 
 def _sort_key(run: Run, sort_by: str) -> Any:

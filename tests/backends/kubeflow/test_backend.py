@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -63,7 +64,7 @@ class Cluster:
 
     def _list(self, parameters: httpx.QueryParams) -> httpx.Response:
         runs = list(self.runs.values())
-        for predicate in json.loads(parameters.get("filter", "{}")).get("predicates", []):
+        for predicate in json.loads(unquote(parameters.get("filter", "{}"))).get("predicates", []):
             if predicate["key"] == "state":
                 wanted = predicate["string_values"]["values"]
                 runs = [run for run in runs if run["state"] in wanted]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
+import kfp_server_api.api
 import pytest
 
 from jupyterlab_pipelines.backends.base import ApiRequest
 from jupyterlab_pipelines.backends.kubeflow import BearerToken, KubeflowBackend
+from jupyterlab_pipelines.backends.kubeflow.api_paths import verbs_of
 from jupyterlab_pipelines.backends.kubeflow.passthrough import checked_path
-from jupyterlab_pipelines.errors import BadInput, BadUpstream, NotFound, SignInNeeded
+from jupyterlab_pipelines.errors import BadUpstream, NotFound, SignInNeeded
 from tests.async_tests import in_loop
 from tests.backends.kubeflow.faults import fault_server, http, sends
 
@@ -30,7 +35,33 @@ HOST = "https://kubeflow.example.com"
     ],
 )
 def test_the_apis_own_paths_pass(path: str) -> None:
-    assert checked_path(path) == path
+    passed, verbs = checked_path(path)
+    assert passed == path
+    assert verbs
+
+
+def test_whatever_the_official_client_can_call_passes() -> None:
+    """But for the reports of Kubeflow's own agents, and services that it never registered."""
+    calls = {
+        (method, path)
+        for module in Path(kfp_server_api.api.__path__[0]).glob("*_api.py")
+        for path, method in re.findall(
+            r"call_api\(\s*'(/apis/[^']+)', '([A-Z]+)'", module.read_text()
+        )
+    }
+    refused = {
+        path
+        for method, path in calls
+        if method not in verbs_of(re.sub(r"\{[^}]*\}", "some-id", path))
+    }
+    assert len(calls) > 35
+    assert refused == {
+        "/apis/v2beta1/auth",
+        "/apis/v2beta1/filters",
+        "/apis/v2beta1/scheduledworkflows",
+        "/apis/v2beta1/visualizations/{namespace}",
+        "/apis/v2beta1/workflows",
+    }
 
 
 @pytest.mark.parametrize(
@@ -55,6 +86,15 @@ def test_the_apis_own_paths_pass(path: str) -> None:
         "/apis/v2beta1/runs?x=1",
         "/apis/v2beta1/runs#x",
         "/apis/v9/runs",
+        "/apis/v2beta1/workflows",
+        "/apis/v2beta1/scheduledworkflows",
+        "/apis/v1alpha1/tasks",
+        "/apis/v2beta1/runs/a/b",
+        "/apis/v2beta1/runs/a:explode",
+        "/apis/v2beta1/runs/a%2Fnodes",
+        "/apis/v2beta1/%2572uns",
+        "/apis/v2beta1/runs/",
+        "/apis/v2beta1/anything",
         "@evil.example.org/apis/v2beta1/runs",
         "http://169.254.169.254/apis/v2beta1/runs",
         "/ml_metadata.MetadataStoreService/GetArtifacts",
@@ -102,12 +142,24 @@ async def test_only_what_the_api_needs_is_sent_on() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("verb", ["TRACE", "CONNECT", "OPTIONS", "BREW"])
+@pytest.mark.parametrize(
+    ("verb", "path", "allowed"),
+    [
+        ("TRACE", "/apis/v2beta1/runs", "GET, POST"),
+        ("BREW", "/apis/v2beta1/healthz", "GET"),
+        ("PUT", "/apis/v2beta1/pipelines/a", "DELETE, GET, PATCH"),
+        ("DELETE", "/apis/v2beta1/runs", "GET, POST"),
+        ("GET", "/apis/v2beta1/runs/a:terminate", "POST"),
+        ("POST", "/apis/v2beta1/runs/a/nodes/b/artifacts/main-logs:read", "GET"),
+    ],
+)
 @in_loop
-async def test_no_other_verb_passes(verb: str) -> None:
+async def test_no_other_verb_passes(verb: str, path: str, allowed: str) -> None:
     backend = _backend(lambda request: pytest.fail("must not be asked"))
-    with pytest.raises(BadInput):
-        await backend.api(ApiRequest(verb, "/apis/v2beta1/runs"))
+    answer = await backend.api(ApiRequest(verb, path))
+    assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+    assert isinstance(answer.body, bytes)
+    assert json.loads(answer.body)["code"] == 12
 
 
 @in_loop
