@@ -52,6 +52,14 @@ def from_json(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
+def readable_json(text: str | None) -> Any:
+    """As `from_json`, but null where the row is damaged: one bad row must not hide the others."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return None
+
+
 def bump(connection: sqlite3.Connection) -> int:
     """Advances the store's change counter inside the caller's transaction and returns it.
 

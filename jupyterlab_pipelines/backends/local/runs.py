@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import BadInput
 from ...models import Progress, Run, RunPage, RunQuery, State
-from .database import bump, from_json, from_micros, now, to_json, to_micros
+from .database import bump, from_micros, now, readable_json, to_json, to_micros
 
 #: What a listed run needs; the large columns (the pipeline itself) stay unread.
 COLUMNS = (
@@ -31,7 +31,7 @@ _SORTS = {
 
 def load_run(row: sqlite3.Row) -> Run:
     """A run from a row with at least `COLUMNS`."""
-    config = from_json(row["runtime_config"]) or {}
+    config = readable_json(row["runtime_config"]) or {}
     total = row["total"]
     progress = Progress(total=total, running=row["running"], done=row["done"], failed=row["failed"])
     return Run(
@@ -73,7 +73,8 @@ def set_state(
         entry["error"] = error
     connection.execute(
         "UPDATE runs SET state_history = CASE WHEN state = ? THEN state_history ELSE "
-        "json_insert(IFNULL(state_history, '[]'), '$[#]', json(?)) END, state = ?, error = ?, "
+        "json_insert(iif(json_valid(state_history), state_history, '[]'), '$[#]', json(?)) END, "
+        "state = ?, error = ?, "
         "started_at = CASE WHEN ? THEN IFNULL(started_at, ?) ELSE started_at END, "
         "finished_at = ? WHERE run_id = ?",
         (

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Any
 
-from ...errors import NotFound
+from ...errors import InvalidPipeline, NotFound
 from ...models import (
     ArtifactRef,
     ArtifactStatus,
@@ -19,7 +19,7 @@ from ...models import (
     TaskStatus,
     Topology,
 )
-from .database import Database, from_json, from_micros
+from .database import Database, from_json, from_micros, readable_json
 from .plan.ir import Pipeline
 from .plan.lightweight import UnknownShape, recognise
 from .plan.spec import Container
@@ -38,7 +38,7 @@ class Views:
         self._database = database
         self._topologies: OrderedDict[tuple[Any, ...], Topology] = OrderedDict()
         self._lock = Lock()
-        #: The parsed pipeline of a run; raises NotFound.
+        #: The parsed pipeline of a run; raises NotFound, and InvalidPipeline on a damaged one.
         self.pipeline = functools.lru_cache(maxsize=_KEPT)(self._parse)
 
     def graph(self, run_id: str) -> RunGraph:
@@ -69,7 +69,7 @@ class Views:
             artifacts={
                 artifact["artifact_id"]: ArtifactStatus(
                     uri=artifact["uri"],
-                    metadata=from_json(artifact["metadata"]) or {},
+                    metadata=readable_json(artifact["metadata"]) or {},
                     size=artifact["size"],
                     created_at=from_micros(artifact["created_at"]),
                 )
@@ -153,7 +153,14 @@ class Views:
         )
         if row is None:
             raise NotFound(f"There is no run {run_id}.")
-        return Pipeline.parse(from_json(row["pipeline_spec"]), from_json(row["platform_spec"]))
+        try:
+            specs = from_json(row["pipeline_spec"]), from_json(row["platform_spec"])
+        except ValueError as error:
+            raise InvalidPipeline(
+                f"The pipeline that is kept of run {run_id} is damaged: {error}.",
+                next_step="Submit the pipeline again.",
+            ) from error
+        return Pipeline.parse(*specs)
 
 
 def _side(values: Values) -> TaskIO:

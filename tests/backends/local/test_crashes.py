@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import random
@@ -14,11 +15,14 @@ from typing import Any
 import psutil
 import pytest
 
+from jupyterlab_pipelines.backends.base import ApiRequest
 from jupyterlab_pipelines.backends.local import crash
 from jupyterlab_pipelines.backends.local import processes as process_module
+from jupyterlab_pipelines.backends.local.api import Api
 from jupyterlab_pipelines.backends.local.crash import POINTS, RUN_POINTS, SHIM_POINTS
 from jupyterlab_pipelines.backends.local.engine import Engine
-from jupyterlab_pipelines.models import Run, State
+from jupyterlab_pipelines.errors import InvalidPipeline
+from jupyterlab_pipelines.models import Run, RunQuery, State
 from tests.backends.local.steps import pipeline, step
 
 Submit = Callable[..., str]
@@ -263,17 +267,32 @@ def test_a_restart_fails_what_ran_and_retry_goes_on(
     assert (attempts[0].error or "").startswith(reason)
 
 
-def test_a_run_that_cannot_be_read_does_not_hold_up_the_others(
-    engine: Engine, submit: Submit, finished: Finished, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("column", ["pipeline_spec", "runtime_config", "state_history"])
+def test_a_damaged_run_is_put_aside_and_hides_no_other(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    monkeypatch: pytest.MonkeyPatch,
+    column: str,
 ) -> None:
     monkeypatch.setenv("JUPYTERLAB_PIPELINES_CRASH_AT", "before-commit")
     broken = submit(pipeline({"one": step("pass")}))
     good = submit(pipeline({"one": step("pass")}))
     monkeypatch.delenv("JUPYTERLAB_PIPELINES_CRASH_AT")
     with engine.database.write() as connection:
-        connection.execute("UPDATE runs SET pipeline_spec = '{' WHERE run_id = ?", (broken,))
+        connection.execute(f"UPDATE runs SET {column} = '{{' WHERE run_id = ?", (broken,))
     assert finished(good).state is State.SUCCEEDED
     run = finished(broken)
-    assert run.state is State.FAILED
-    assert run.error
-    assert "cannot be worked off" in run.error
+    if column == "state_history":  # which nobody needs for the work
+        assert run.state is State.SUCCEEDED
+    else:
+        assert run.state is State.FAILED
+        assert "cannot be worked off" in (run.error or "")
+    assert {one.run_id for one in engine.list_runs(RunQuery()).runs} == {broken, good}
+    assert {one.run_id for one in engine.changes("0").runs} == {broken, good}
+    for path in ("/apis/v2beta1/runs", f"/apis/v2beta1/runs/{broken}"):
+        request = ApiRequest(method="GET", path=path, query=[], headers={}, body=b"")
+        assert asyncio.run(Api(engine).handle(request)).status == 200
+    if column == "pipeline_spec":
+        with pytest.raises(InvalidPipeline, match="damaged"):
+            engine.graph(broken)

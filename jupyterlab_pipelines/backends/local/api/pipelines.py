@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....errors import BadInput, Conflict, NotFound
-from ..database import Database, from_json, now, to_json, to_micros
+from ..database import Database, now, readable_json, to_json, to_micros
 from .filters import Field
 from .listing import Listing
 from .messages import PIPELINE, read
@@ -196,7 +196,7 @@ def render(row: Mapping[str, Any]) -> dict[str, Any]:
         description=row["description"],
         created_at=timestamp(row["created_at"]),
         namespace=row["namespace"],
-        tags=from_json(row["tags"]),
+        tags=readable_json(row["tags"]),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ....errors import BadInput, Conflict, NotFound
 from ....pipeline_text import split
 from .. import recurring
-from ..database import Database, from_json, now, to_json, to_micros
+from ..database import Database, now, readable_json, to_json, to_micros
 from ..plan.submission import accept
 from ..schedule.cron import InvalidCron, parse
 from ..schedule.macros import Macros
@@ -135,14 +135,14 @@ def render(row: Mapping[str, Any]) -> dict[str, Any]:
         recurring_run_id=row["recurring_run_id"],
         display_name=row["display_name"],
         description=row["description"],
-        runtime_config=from_json(row["runtime_config"]),
+        runtime_config=readable_json(row["runtime_config"]),
         service_account=row["service_account"],
         max_concurrency=str(row["max_concurrency"]),  # protobuf writes an int64 as a string
         mode="ENABLE" if row["enabled"] else "DISABLE",
         created_at=timestamp(row["created_at"]),
         updated_at=timestamp(row["updated_at"]),
         status="ENABLED" if row["enabled"] else "DISABLED",
-        error=from_json(row["error"]),
+        error=readable_json(row["error"]),
         no_catchup=bool(row["no_catchup"]),
         experiment_id=row["experiment_id"],
     )
@@ -152,7 +152,7 @@ def render(row: Mapping[str, Any]) -> dict[str, Any]:
             pipeline_id=row["pipeline_id"], pipeline_version_id=row["pipeline_version_id"]
         )
     else:
-        answer["pipeline_spec"] = from_json(row["pipeline_spec"])
+        answer["pipeline_spec"] = readable_json(row["pipeline_spec"])
     return answer
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import BadInput, Conflict, NotFound
 from ....pipeline_text import split
-from ..database import Database, from_json
+from ..database import Database, from_json, readable_json
 from . import experiments, tasks, versions
 from .filters import Field
 from .listing import Listing
@@ -230,7 +230,7 @@ def render(row: Mapping[str, Any]) -> dict[str, Any]:
             pipeline_id=row["pipeline_id"], pipeline_version_id=row["pipeline_version_id"]
         )
         return answer
-    spec, platform = from_json(row["pipeline_spec"]), from_json(row["platform_spec"])
+    spec, platform = readable_json(row["pipeline_spec"]), readable_json(row["platform_spec"])
     answer["pipeline_spec"] = (
         {"pipeline_spec": spec, "platform_spec": platform} if platform else spec
     )
@@ -248,7 +248,7 @@ def _wait_for_end(database: Database, run_id: str) -> None:
 
 
 def _runtime_config(row: Mapping[str, Any]) -> dict[str, Any]:
-    config = from_json(row["runtime_config"]) or {}
+    config = readable_json(row["runtime_config"]) or {}
     names = ("parameters", "pipeline_root")
     return {name: config[name] for name in names if name in config}
 

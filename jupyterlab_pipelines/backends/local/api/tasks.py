@@ -16,7 +16,7 @@ from typing import Any
 
 from ....errors import InvalidPipeline, NotFound
 from ....models import TaskType
-from ..database import Database, from_json
+from ..database import Database, readable_json
 from ..plan.ir import Pipeline
 from ..tasks import task_uid, values_from_json
 from . import task_io
@@ -208,7 +208,7 @@ def render_history(text: str | None) -> list[dict[str, Any]]:
             state=entry["state"],
             error=status(_INTERNAL, entry["error"]) if entry.get("error") else None,
         )
-        for entry in from_json(text) or []
+        for entry in readable_json(text) or []
     ]
 
 
@@ -240,7 +240,7 @@ def _custom_properties(view: TaskView) -> dict[str, Any]:
 def _root_view(run: Mapping[str, Any], uid: str, children: list[tuple[str, str]]) -> TaskView:
     """The ROOT task, from the row that it would have."""
     copied = ("run_id", "state", "created_at", "started_at", "finished_at", "error")
-    parameters = (from_json(run["runtime_config"]) or {}).get("parameters", {})
+    parameters = (readable_json(run["runtime_config"]) or {}).get("parameters", {})
     row = {
         **{name: run[name] for name in copied},
         "uid": uid,
@@ -265,9 +265,10 @@ def _names(rows: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 
 def _parsed(run: Mapping[str, Any]) -> Pipeline | None:
-    """The run's pipeline; null where a newer version of the product wrote it."""
+    """The run's pipeline; null where it is damaged, or a newer version of the product wrote it."""
+    specs = readable_json(run["pipeline_spec"]), readable_json(run["platform_spec"])
     try:
-        return Pipeline.parse(from_json(run["pipeline_spec"]), from_json(run["platform_spec"]))
+        return None if specs[0] is None else Pipeline.parse(*specs)
     except InvalidPipeline:
         return None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ....errors import BadInput, Conflict, InvalidPipeline, NotFound
 from ....pipeline_text import split
-from ..database import Database, from_json, now, to_json, to_micros
+from ..database import Database, now, readable_json, to_json, to_micros
 from ..plan.ir import Pipeline
 from . import pipelines
 from .filters import Field
@@ -134,8 +134,8 @@ def render(row: Mapping[str, Any]) -> dict[str, Any]:
         created_at=timestamp(row["created_at"]),
         package_url=message(pipeline_url=row["package_url"]),
         code_source_url=row["code_source_url"],
-        pipeline_spec=from_json(row["pipeline_spec"]),
-        tags=from_json(row["tags"]),
+        pipeline_spec=readable_json(row["pipeline_spec"]),
+        tags=readable_json(row["tags"]),
     )
 
 
