@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
 
+from ...errors import NotFound
 from ...models import LogChunk
 from .processes import LOG_LIMIT
 from .shim import LOG_MARKER
@@ -20,12 +22,20 @@ _EXCEPTION = re.compile(
 def read_chunk(path: Path, offset: int, limit: int, *, attempt: int, over: bool) -> LogChunk:
     """Up to `limit` bytes from `offset`, never a part of a character; `limit` 0 asks the size.
 
-    `over`: nothing will be added any more. A log that does not exist yet is empty.
+    `over`: nothing will be added any more. A log that does not exist yet is empty. Raises NotFound
+    where the task has put a link in its place.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = _opened(path)
     except FileNotFoundError:
         return LogChunk(text="", offset=0, next_offset=0, size=0, complete=over, attempt=attempt)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise NotFound(
+            "The log is not there: the step put a link in its place.",
+            next_step="Look at what the step does with the files beside its work folder.",
+        ) from error
     try:
         size = _size(descriptor)
         offset = min(max(offset, 0), size)
@@ -44,6 +54,11 @@ def read_chunk(path: Path, offset: int, limit: int, *, attempt: int, over: bool)
         complete=over and next_offset >= size,
         attempt=attempt,
     )
+
+
+def _opened(path: Path) -> int:
+    """The log's descriptor; a link in its place leads nowhere."""
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
 
 
 def _size(descriptor: int) -> int:
@@ -70,8 +85,8 @@ def _whole_characters(data: bytes) -> int:
 def exception_in(path: Path) -> str:
     """The last exception of a log, as Python prints it below its traceback; "" if there is none."""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL))
+        with open(_opened(path), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""

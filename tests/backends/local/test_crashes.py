@@ -225,7 +225,7 @@ def test_a_running_step_is_adopted(
     ("boot", "reason"),
     [("other/1", "The machine was restarted"), ("{same}/1", "The pod or container")],
 )
-def test_a_restart_fails_what_ran_and_retry_goes_on(
+def test_a_restart_fails_what_ran_and_its_policy_tries_again(
     engine: Engine,
     submit: Submit,
     finished: Finished,
@@ -265,6 +265,61 @@ def test_a_restart_fails_what_ran_and_retry_goes_on(
     attempts = graph.tasks["b"].attempts
     assert [one.state for one in attempts] == [State.FAILED, State.SUCCEEDED]
     assert (attempts[0].error or "").startswith(reason)
+
+
+def test_a_log_is_whole_whoever_is_killed(
+    engine: Engine, submit: Submit, finished: Finished, until: Any, processes: Any
+) -> None:
+    body = "import time\nfor i in range(200):\n    print('line', i)\n    time.sleep(0.01)"
+    run_id = submit(pipeline({"talk": step(body)}))
+    read, offset = "", 0
+    chance = random.Random(5)
+    while engine.get_run(run_id).finished_at is None:
+        for process in supervisors(processes()):
+            process.kill()
+        engine.reconcile()
+        time.sleep(chance.uniform(0.1, 0.6))
+        chunk = engine.read_log(run_id, "talk", None, offset, 1000)
+        read, offset = read + chunk.text, chunk.next_offset
+    assert finished(run_id).state is State.SUCCEEDED
+    while not (chunk := engine.read_log(run_id, "talk", None, offset, 1000)).complete:
+        read, offset = read + chunk.text, chunk.next_offset
+    lines = [line for line in (read + chunk.text).splitlines() if line.startswith("line")]
+    assert lines == [f"line {i}" for i in range(200)]
+
+
+def test_a_retry_after_a_restart_keeps_what_was_finished(
+    engine: Engine, submit: Submit, finished: Finished, until: Any, processes: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "counts" / "slow"
+    slow = counted(tmp_path, "slow", 0) + f"\nif open({str(log)!r}).read() == 'x': time.sleep(99)"
+    spec = pipeline(
+        {
+            "first": step(counted(tmp_path, "first", 0)),
+            "slow": step(slow, after=["first"]),
+            "last": step(counted(tmp_path, "last", 0), after=["slow"]),
+        }
+    )
+    run_id = submit(spec)
+    until(log.exists)
+    while living := processes():  # the pod goes, and every process with it
+        for process in living:
+            process.kill()
+    same = process_module.boot_identity().partition("/")[0]
+    with engine.database.write() as connection:
+        connection.execute("UPDATE attempts SET boot = ?", (f"{same}/1",))
+    for start in engine.layout.run(run_id).glob("tasks/*/*/start.json"):
+        start.write_text(json.dumps({**json.loads(start.read_text()), "boot": f"{same}/1"}))
+    run = finished(run_id)
+    assert run.error == (
+        "slow: The pod or container of the notebook server was restarted while the step ran."
+    )
+    engine.retry(run_id)
+    run = finished(run_id)
+    assert (run.state, run.error) == (State.SUCCEEDED, None)
+    assert counts(tmp_path) == {"first": 1, "slow": 2, "last": 1}
+    attempts = engine.graph(run_id).tasks["slow"].attempts
+    assert [one.state for one in attempts] == [State.FAILED, State.SUCCEEDED]
 
 
 @pytest.mark.parametrize("column", ["pipeline_spec", "runtime_config", "state_history"])

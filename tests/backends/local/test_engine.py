@@ -19,6 +19,7 @@ import pytest
 
 from jupyterlab_pipelines.backends.local import reasons
 from jupyterlab_pipelines.backends.local.engine import Engine
+from jupyterlab_pipelines.backends.local.shim import LOG_MARKER
 from jupyterlab_pipelines.errors import (
     BadInput,
     Conflict,
@@ -112,6 +113,32 @@ def test_a_failure_says_why(
     assert graph.tasks["break"].error == reason
     assert graph.tasks["break"].attempts[0].error == reason
     assert graph.tasks["after"].state is State.SKIPPED
+
+
+def test_an_endless_log_is_cut_at_100_mib(
+    engine: Engine, submit: Submit, finished: Finished
+) -> None:
+    body = "import os\nline = b'x' * 2**20 + b'\\n'\nfor _ in range(130): os.write(1, line)"
+    run_id = submit(pipeline({"talk": step(body)}))
+    assert finished(run_id).state is State.SUCCEEDED
+    end = engine.read_log(run_id, "talk", None, 100 * 2**20 - 10, 9999)
+    assert end.text == "x" * 10 + LOG_MARKER.decode()
+    assert end.complete
+    assert (engine.layout.attempt(run_id, "talk", 1) / "log.txt").stat().st_size == end.size
+
+
+def test_a_log_that_leads_elsewhere_is_not_read(
+    engine: Engine, submit: Submit, finished: Finished, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("Traceback (most recent call last):\nError: canary")
+    link = f"os.symlink({str(secret)!r}, '../log.txt')"
+    body = f"import os; os.remove('../log.txt'); {link}; os._exit(3)"
+    run_id = submit(pipeline({"link": step(body)}))
+    assert finished(run_id).error == "link: The step ended with exit code 3."
+    assert "canary" in (engine.layout.attempt(run_id, "link", 1) / "log.txt").read_text()
+    with pytest.raises(NotFound, match="link"):
+        engine.read_log(run_id, "link", None, 0, 9999)
 
 
 def test_a_step_that_is_killed_from_outside_says_by_what(

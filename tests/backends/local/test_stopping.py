@@ -30,10 +30,13 @@ def running(engine: Engine, run_id: str, task_id: str, text: str = "on") -> Call
 def test_stop_ends_everything_within_ten_seconds(
     engine: Engine, submit: Submit, finished: Finished, until: Any, processes: Any
 ) -> None:
+    # Its grandchild has a session of its own, ignores the stop too, and has shed its parent.
     daemon = (
-        "import os, subprocess, time\n"
-        "subprocess.Popen(['sleep', '99'], start_new_session=True)\n"
-        "print('on', flush=True); time.sleep(99)"
+        "import subprocess, sys, time\n"
+        f"stubborn = [sys.executable, '-c', {STUBBORN!r}]\n"
+        "call = f'import subprocess; subprocess.Popen({stubborn}, start_new_session=True)'\n"
+        "subprocess.run([sys.executable, '-c', call], start_new_session=True)\n"
+        "time.sleep(99)"
     )
     spec = pipeline(
         {
