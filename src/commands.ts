@@ -3,6 +3,7 @@ import type { ICommandPalette } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import {
   addIcon,
+  clearIcon,
   copyIcon,
   deleteIcon,
   fileIcon,
@@ -26,6 +27,7 @@ export const CommandIDs = {
   copyRunId: 'pipelines:copy-run-id',
   addConnection: 'pipelines:add-connection',
   removeConnection: 'pipelines:remove-connection',
+  diskUse: 'pipelines:disk-use',
   runCells: 'pipelines:run-cells',
   runFile: 'pipelines:run-file',
   openExample: 'pipelines:open-example'
@@ -128,6 +130,13 @@ export function actions(trans: TranslationBundle): Record<CommandId, IAction> {
           }
         }
       }
+    },
+    [CommandIDs.diskUse]: {
+      label: trans.__('Disk use of pipeline runs…'),
+      caption: trans.__(
+        'Show what runs and environments take on disk, and free it'
+      ),
+      icon: clearIcon
     },
     [CommandIDs.runCells]: {
       label: trans.__('Run as pipeline step…'),

@@ -2,6 +2,8 @@
 import { ServerConnection } from '@jupyterlab/services';
 import { request, routeUrl } from './request';
 import type {
+  Cleaned,
+  Cleaning,
   Connection,
   LogChunk,
   NewConnection,
@@ -13,6 +15,7 @@ import type {
   RunQuery,
   StepPlan,
   StepRequest,
+  Storage,
   Submission,
   TaskDetail
 } from './types';
@@ -25,6 +28,9 @@ export interface ILogQuery {
   /** Bytes at most; 0 asks for the size alone. */
   limit: number;
 }
+
+/** Seconds that counting or removing very many files may take. */
+const STORAGE_TIMEOUT_S = 600;
 
 /** Seconds that compiling and submitting may take. */
 const SUBMIT_TIMEOUT_S = 120;
@@ -66,6 +72,28 @@ export class PipelinesClient {
 
   async removeConnection(name: string): Promise<void> {
     await request(this.settings, ['connections', name], { method: 'DELETE' });
+  }
+
+  /** What runs and environments take on the server's disk. */
+  storage(connection: string, signal?: AbortSignal): Promise<Storage> {
+    return request(this.settings, [connection, 'storage'], {
+      timeoutSeconds: STORAGE_TIMEOUT_S,
+      signal
+    });
+  }
+
+  /** Removes what is old or too much; with `dry_run` only tells what would go. */
+  clean(
+    connection: string,
+    cleaning: Cleaning,
+    signal?: AbortSignal
+  ): Promise<Cleaned> {
+    return request(this.settings, [connection, 'clean'], {
+      method: 'POST',
+      body: cleaning,
+      timeoutSeconds: STORAGE_TIMEOUT_S,
+      signal
+    });
   }
 
   runs(

@@ -13,6 +13,7 @@ import { IPipelines, IRunsPanel } from '../tokens';
 /* eslint-disable jupyter/prefer-lazy-imports */
 import { addAction, CommandIDs, type IActionContext } from '../commands';
 import { addConnectionActions } from '../views/connection/actions';
+import { addStorageActions } from '../views/storage/actions';
 import { addRunActions } from '../views/runsPanel/actions';
 import { RunsPanelModel } from '../views/runsPanel/model';
 import { RunsPanel } from '../views/runsPanel/widget';
@@ -55,6 +56,7 @@ export const panel: JupyterFrontEndPlugin<IRunsPanel> = {
     const preferences = new Preferences(model, settings, state);
     addConnectionActions(context, service, model);
     addRunActions(context, model, preferences);
+    addStorageActions(context, service);
 
     const widget = new RunsPanel({
       model,

@@ -7,7 +7,8 @@ import { shortType } from '../../graph/build';
 import { Message } from '../message';
 import { formatMoment } from '../time';
 import { useSignals } from '../useSignal';
-import { Fields, formatBytes, Section, Value } from './fields';
+import { formatBytes } from '../bytes';
+import { Fields, Section, Value } from './fields';
 import { OutputView } from './mime';
 import type { ViewerModel } from './model';
 

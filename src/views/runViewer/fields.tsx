@@ -90,18 +90,6 @@ export function ValueTable(props: {
   );
 }
 
-/** Bytes as a short text. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
-}
-
 /** Says what is awaited, and after a while that it takes long. */
 export function Waiting(props: {
   text: string;

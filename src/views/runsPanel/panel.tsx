@@ -6,6 +6,7 @@ import React, { useRef } from 'react';
 import type { Run } from '../../api/types';
 import { CommandIDs } from '../../commands';
 import { Message } from '../message';
+import { DiskFooter } from '../storage/footer';
 import { useSignals } from '../useSignal';
 import { ConnectionPicker } from './connectionPicker';
 import { FirstSteps, NothingFound } from './emptyState';
@@ -69,6 +70,14 @@ export default function Panel(props: IPanelProps): JSX.Element {
         />
       )}
       <Body {...props} />
+      {connections.find(model.connection)?.kind === 'local' && (
+        <DiskFooter
+          client={model.service.client}
+          connection={model.connection}
+          trans={trans}
+          onOpen={() => commands.execute(CommandIDs.diskUse)}
+        />
+      )}
     </div>
   );
 }

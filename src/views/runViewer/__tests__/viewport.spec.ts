@@ -1,5 +1,5 @@
 import { colourSpans, plainText } from '../ansi';
-import { formatBytes } from '../fields';
+import { formatBytes } from '../../bytes';
 import { keyAction } from '../keys';
 import { cut } from '../nodeText';
 import {
