@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -48,8 +49,9 @@ class KubeflowBackend:
         *,
         namespace: str = "",
         transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._endpoint = Endpoint(host, sign_in, transport=transport)
+        self._endpoint = Endpoint(host, sign_in, transport=transport, sleep=sleep)
         self._namespace = namespace
         self._listing = Listing(self._endpoint, namespace)
         self._changes = ChangeLog(self._endpoint, self._listing, namespace)
