@@ -100,14 +100,18 @@ def page(connection: sqlite3.Connection, query: RunQuery) -> RunPage:
         f"SELECT COUNT(*) FROM runs WHERE {where}",  # noqa: S608 - placeholders only
         parameters,
     ).fetchone()[0]
+    if len(parameters) > 1:  # few may be left: reading in order would read every large row
+        key = f"+{key}"
     direction, sign = ("DESC", "<") if query.descending else ("ASC", ">")
     digest = _digest(query)
     if query.page_token:
         where += f" AND ({key}, run_id) {sign} (?, ?)"
         parameters = [*parameters, *_read_token(query.page_token, digest)]
+    order = f"ORDER BY {key} {direction}, run_id {direction}"
+    keys = f"SELECT run_id FROM runs WHERE {where} {order} LIMIT ?"  # noqa: S608 - as above
     rows = connection.execute(
-        f"SELECT {COLUMNS}, {key} AS sort_key FROM runs WHERE {where} "  # noqa: S608 - as above
-        f"ORDER BY {key} {direction}, run_id {direction} LIMIT ?",
+        f"SELECT {COLUMNS}, {key} AS sort_key FROM runs "  # noqa: S608 - as above
+        f"WHERE run_id IN ({keys}) {order}",
         [*parameters, query.page_size + 1],
     ).fetchall()
     token = ""

@@ -221,5 +221,14 @@ CREATE INDEX runs_recurring ON runs (recurring_run_id, finished_at)
     WHERE recurring_run_id IS NOT NULL
 """
 
+#: The index that a list is sorted, filtered and counted by, since the rows themselves are large.
+_LISTED_RUNS = """
+DROP INDEX runs_created;
+CREATE INDEX runs_listed ON runs (
+    storage_state, created_at, run_id, state, display_name, experiment_id, pipeline_name,
+    recurring_run_id, started_at, finished_at, scheduled_at, description
+)
+"""
+
 #: Migration i brings version i to version i + 1.
-MIGRATIONS = [_FIRST, _RECURRING_RUNS]
+MIGRATIONS = [_FIRST, _RECURRING_RUNS, _LISTED_RUNS]

@@ -63,6 +63,8 @@ class Listing:
         criteria, start = self._criteria(query, sort_parameter)
         where, values = self._where(criteria.predicates, scope)
         order = self.fields[criteria.sort].order
+        if values:  # few may be left: reading in order would read every large row
+            order = f"+{order}"
         direction = "DESC" if criteria.descending else "ASC"
         from_start = ""
         if start is not None:
@@ -79,12 +81,12 @@ class Listing:
                 values,
             ).fetchone()[0]
             marks = ", ".join("?" * len(found))
-            rows = connection.execute(
+            rows = found and connection.execute(
                 f"SELECT *, {order} AS sort_value FROM {self.table}"  # noqa: S608
                 f" WHERE {self.key} IN ({marks})",
                 [row[0] for row in found],
-            ).fetchall()
-        by_key = {row[self.key]: dict(row) for row in rows}
+            )
+            by_key = {row[self.key]: dict(row) for row in rows}
         ordered: list[Mapping[str, Any]] = [by_key[row[0]] for row in found]
         token = ""
         if len(ordered) > size:
