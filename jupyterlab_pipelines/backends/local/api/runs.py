@@ -45,7 +45,7 @@ RUNS = Listing(
         "description": Field("description"),
         "storage_state": Field("storage_state"),
         "status": Field(_V1_STATUS),
-        "state": Field("state"),
+        "state": Field("CASE state WHEN 'CANCELED' THEN 'FAILED' ELSE state END"),
         "namespace": Field("''"),
         "experiment_id": Field("experiment_id"),
         "recurring_run_id": Field("IFNULL(recurring_run_id, '')"),
@@ -220,10 +220,13 @@ def render(row: Mapping[str, Any]) -> dict[str, Any]:
         created_at=timestamp(row["created_at"]),
         scheduled_at=timestamp(row["scheduled_at"] or row["created_at"]),
         finished_at=required_timestamp(row["finished_at"]),
-        state=row["state"],
+        state=_shown(row["state"]),
         error=status(_INTERNAL, row["error"]) if row["error"] else None,
         recurring_run_id=row["recurring_run_id"],
-        state_history=tasks.render_history(row["state_history"]),
+        state_history=[
+            {**entry, "state": _shown(entry["state"])}
+            for entry in tasks.render_history(row["state_history"])
+        ],
     )
     if row["pipeline_version_id"]:
         answer["pipeline_version_reference"] = message(
@@ -235,6 +238,11 @@ def render(row: Mapping[str, Any]) -> dict[str, Any]:
         {"pipeline_spec": spec, "platform_spec": platform} if platform else spec
     )
     return answer
+
+
+def _shown(state: str) -> str:
+    """A run that was stopped has failed: Kubeflow's word, which kfp.Client waits for."""
+    return "FAILED" if state == "CANCELED" else state
 
 
 def _wait_for_end(database: Database, run_id: str) -> None:

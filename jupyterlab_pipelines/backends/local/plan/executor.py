@@ -19,8 +19,16 @@ from ..records import ArtifactRecord, Invocation, RunContext, TaskFailure, Value
 from .lightweight import UnknownShape, recognise
 from .parameters import Misfit, as_text, conform, from_text
 from .placeholders import Placeholders, run_names, workspace_of
+from .reader import canonical
 from .scopes import Node
-from .spec import ArtifactSpec, Component, Container, Importer, ParameterSpec
+from .spec import (
+    ArtifactSpec,
+    Component,
+    Container,
+    Importer,
+    ParameterSpec,
+    ParameterType,
+)
 
 OUTPUT_FILE = "executor_output.json"
 _VARIABLE = re.compile(r"\$(\$)?\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
@@ -195,9 +203,12 @@ def _output_parameter(spec: ParameterSpec, values: Mapping[str, Any], directory:
             value: JsonValue = values[spec.name]
             if _has_no_json(value):
                 raise Misfit("it holds NaN or Infinity, which JSON has not")
-            return None if value is None else conform(value, spec)
-        text = _parameter_file(directory, spec.name).read_text(encoding="utf-8")
-        return from_text(text, spec.type)
+            value = None if value is None else conform(value, spec)
+        else:
+            text = _parameter_file(directory, spec.name).read_text(encoding="utf-8")
+            value = from_text(text, spec.type)
+        # In protobuf's JSON, which travels between tasks, a list's or an object's 1.0 is a 1.
+        return value if spec.type is ParameterType.DOUBLE else canonical(value)
     except Misfit as misfit:
         raise TaskFailure(f"Its output `{spec.name}` does not fit: {misfit}.") from None
     except FileNotFoundError:
@@ -244,6 +255,7 @@ def _output_artifact(
         raise TaskFailure(
             f"The metadata of its output `{spec.name}` holds NaN or Infinity, which JSON has not."
         )
+    metadata = {key: canonical(value) for key, value in metadata.items()}
     uri = _local_uri(as_text(said.get("uri"))) or str(_artifact_path(directory, spec.name))
     custom_path = as_text(said.get("custom_path") or said.get("customPath"))
     if custom_path and custom_path != uri:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -344,7 +344,7 @@ class Scheduler:
             assert group.inner is not None
             nodes = list(group.inner.nodes.values())
             outputs = scope_outputs(group.inner)
-        failed = next((node for node in nodes if node.record.state is State.FAILED), None)
+        failed = _first_failed(nodes)
         if failed:
             return State.FAILED, _told(failed), outputs
         if any(node.record.state is State.CANCELED for node in nodes):
@@ -358,16 +358,29 @@ class Scheduler:
             return State.FAILED
         if self._canceled:
             return State.CANCELED
-        failed = any(node.record.state is State.FAILED for node in self._root.nodes.values())
-        return State.FAILED if failed else State.SUCCEEDED
+        return State.FAILED if _first_failed(self._root.nodes.values()) else State.SUCCEEDED
 
     def _run_error(self) -> str | None:
         if self._canceled:
             return self._deadline_error
-        for node in self._root.nodes.values():
-            if node.record.state is State.FAILED:
-                return _told(node)
-        return None
+        failed = _first_failed(self._root.nodes.values())
+        return _told(failed) if failed else None
+
+
+def _first_failed(nodes: Iterable[Node]) -> Node | None:
+    """The first task whose failure is its group's.
+
+    On Kubeflow a task that runs whatever happened is a hook of those before it: the group ends as
+    they do, whatever becomes of the hook.
+    """
+    return next(
+        (
+            node
+            for node in nodes
+            if node.record.state is State.FAILED and not node.task.whatever_happened
+        ),
+        None,
+    )
 
 
 def _told(node: Node) -> str:

@@ -231,10 +231,11 @@ def test_a_run_is_stopped_retried_archived_and_deleted(
         client._run_api.run_service_retry_run(run)
     assert early.value.status == 409
     client.terminate_run(run)
-    deadline = time.monotonic() + 30
-    while client.get_run(run).state != "CANCELED":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    stopped = client.wait_for_run_completion(run, timeout=30, sleep_duration=0.2)
+    assert stopped.state == "FAILED"
+    assert [entry.state for entry in stopped.state_history][-2:] == ["CANCELING", "FAILED"]
+    failed = {"predicates": [{"key": "state", "operation": "EQUALS", "string_value": "FAILED"}]}
+    assert [one.run_id for one in client.list_runs(filter=json.dumps(failed)).runs] == [run]
     with pytest.raises(ApiException) as late:
         client.terminate_run(run)
     assert late.value.status == 400
