@@ -1,6 +1,4 @@
 """Small components that the suite's pipelines are made of."""
-# Users' code, in the forms that users write and the SDK reads:
-# ruff: noqa: PTH123
 
 from functools import partial
 

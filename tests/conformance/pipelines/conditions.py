@@ -1,5 +1,4 @@
 """If, Elif, Else and OneOf; conditions over every type and operator."""
-# ruff: noqa: SIM117, SIM300, UP014, UP045
 
 from typing import NamedTuple, Optional
 
@@ -37,7 +36,7 @@ def coins() -> str:
 
 @dsl.pipeline
 def nested(outer: bool = True, inner: int = 2) -> None:
-    with dsl.If(outer == True):  # noqa: E712
+    with dsl.If(outer == True):
         with dsl.If(inner > 1):
             deep = say(text="deep")
             with dsl.If(deep.output == "deep"):
@@ -49,7 +48,7 @@ def nested(outer: bool = True, inner: int = 2) -> None:
     with dsl.Else():
         with dsl.If(inner > 1):
             mark()
-    with dsl.If(outer == False):  # noqa: E712
+    with dsl.If(outer == False):
         other = say(text="inside")
         with dsl.If(other.output == "inside"):
             mark()
@@ -106,8 +105,8 @@ def comparisons(
     _when(real > 2, "yes: 2.5 > 2")
     _when(real <= 2.4999, "no: 2.5 <= 2.4999")
     _when(whole == 3.0, "yes: 3.0 == 3.0")
-    _when(yes == True, "yes: True == True")  # noqa: E712
-    _when(no == True, "no: False == True")  # noqa: E712
+    _when(yes == True, "yes: True == True")
+    _when(no == True, "no: False == True")
     _when(no != yes, "yes: False != True")
     _when(number == 10, "yes: '10' == 10 as texts")
 

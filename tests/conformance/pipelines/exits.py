@@ -1,5 +1,4 @@
 """Exit handlers, failures that are ignored, and retries."""
-# ruff: noqa: PTH123
 
 from kfp import dsl
 
@@ -30,7 +29,7 @@ def wait(seconds: float) -> str:
 def handled(fails: bool = False, word: str = "bye") -> None:
     with dsl.ExitHandler(tell(word=word), name="guarded"):
         first = say(text="first")
-        with dsl.If(fails == True):  # noqa: E712
+        with dsl.If(fails == True):
             fail(message="deep inside").after(first)
         say(text="independent").after(first)
 

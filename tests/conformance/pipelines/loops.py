@@ -1,5 +1,4 @@
 """ParallelFor over everything that it may go over, and Collected."""
-# ruff: noqa: B006, UP006, UP035
 
 from typing import Dict, List
 

@@ -1,5 +1,4 @@
 """Pipelines inside pipelines: outputs of each kind, reused components, optional inputs."""
-# ruff: noqa: UP006, UP035, UP045
 
 from typing import List, NamedTuple, Optional
 

@@ -1,5 +1,4 @@
 """Parameters of every type, on every way in and out."""
-# ruff: noqa: B006, PTH123, UP006, UP035
 
 from typing import Dict, List, NamedTuple
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,6 +14,8 @@ from .cel import CelError, Node, parse
 from .parameters import as_text
 
 _MAX_INT = 2**63 - 1
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_NO_NUMBER = re.compile(r"[\s_]|[^\x00-\x7f]")  # Python would read ` 1_0 ` as ten
 _parse = lru_cache(maxsize=2048)(parse)
 
 
@@ -174,13 +176,10 @@ def _index(_: Node, values: list[Any]) -> Any:
 
 def _to_int(value: Any) -> int:
     try:
-        if isinstance(value, str):
-            number = int(value.strip())
-        elif _is_number(value) and math.isfinite(value):
-            number = int(value)
-        else:
+        if not (isinstance(value, str) and _WHOLE.fullmatch(value)) and not _is_number(value):
             raise ValueError
-    except ValueError:
+        number = int(value)
+    except (ValueError, OverflowError):  # NaN and infinity have none either
         raise CelError(f"int({_show(value)}) is not a whole number") from None
     if abs(number) > _MAX_INT:
         raise CelError(f"int({_show(value)}) is out of range")
@@ -189,7 +188,7 @@ def _to_int(value: Any) -> int:
 
 def _to_double(value: Any) -> float:
     try:
-        if isinstance(value, str) or _is_number(value):
+        if _is_number(value) or (isinstance(value, str) and not _NO_NUMBER.search(value)):
             return float(value)
     except (ValueError, OverflowError):
         pass
