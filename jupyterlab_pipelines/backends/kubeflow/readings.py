@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from ...errors import Forbidden, NotFound
+from ...errors import Forbidden, NotFound, PipelinesError
 from ...models import Run, RunGraph, TaskRef
 from .endpoint import Endpoint
-from .graph import Pipeline, Reading, read_run, read_tasks
+from .graph import Pipeline, Reading, path_of, read_run, read_tasks
 from .listing import RUNS
 from .messages import run_from_json, understood
+from .sources import Sources
 
 T = TypeVar("T")
 
@@ -37,13 +38,15 @@ class Kept:
 class Readings:
     """The last readings of an endpoint's runs."""
 
-    def __init__(self, endpoint: Endpoint, namespace: str) -> None:
+    def __init__(self, endpoint: Endpoint, namespace: str, ui: Endpoint | None = None) -> None:
         self._endpoint = endpoint
         self._namespace = namespace
+        self._sources = Sources(endpoint, ui)
         self._readings: OrderedDict[str, Kept] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[Kept]] = {}
         self._versions: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._origins: OrderedDict[str, dict[str, str]] = OrderedDict()
+        self._executions: OrderedDict[str, TaskRef] = OrderedDict()
 
     def run(self, content: Mapping[str, Any]) -> Run:
         """A run's answer as a run. Raises BadUpstream."""
@@ -55,6 +58,7 @@ class Readings:
         """The run was acted upon: what was read, or is being read, is of before."""
         self._readings.pop(run_id, None)
         self._under_way.pop(run_id, None)
+        self._sources.forget(run_id)
 
     async def read(self, run_id: str) -> Kept:
         """A reading of this second; those who ask while it is made wait for the same one."""
@@ -86,8 +90,9 @@ class Readings:
         host = self._endpoint.host
         run = self.run(content)
         run.pipeline_name = run.pipeline_name or pipeline.name
+        told = await self._sources.tell(run_id, content, run.state.final)
         reading = await asyncio.to_thread(
-            understood, host, "tasks", lambda: read_run(run, content, pipeline)
+            understood, host, "tasks", lambda: read_run(run, told, pipeline)
         )
         for record in reading.records.values():
             if record.cached_from is not None:
@@ -131,6 +136,8 @@ class Readings:
 
     async def _origin(self, run_id: str, uid: str) -> TaskRef | None:
         """The task whose results were taken, by its scope path; null where it is gone."""
+        if not run_id:
+            return await self._executed(uid)
         if run_id not in self._origins:
             try:
                 content = await self._endpoint.json(
@@ -147,6 +154,21 @@ class Readings:
             _remember(self._origins, run_id, names)
         task_id = self._origins[run_id].get(uid)
         return None if task_id is None else TaskRef(run_id=run_id, task_id=task_id)
+
+    async def _executed(self, uid: str) -> TaskRef | None:
+        """The task of an execution in ML Metadata, of whichever run; null where it is gone."""
+        if uid not in self._executions:
+            try:
+                origin = await self._sources.metadata.origin(int(uid))
+                if origin is None:
+                    return None
+                content = await self._endpoint.json("GET", run_path(origin.run_id))
+                pipeline = await self._pipeline_of(content)
+            except (PipelinesError, ValueError):
+                return None  # the link is an extra; it is looked for again with the next reading
+            path = path_of(origin, pipeline)
+            _remember(self._executions, uid, TaskRef(run_id=origin.run_id, task_id=path))
+        return self._executions[uid]
 
 
 def run_path(run_id: str) -> str:

@@ -50,6 +50,8 @@ class Cluster:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
         self.asked[path] += 1
+        if path.startswith(("/ml_metadata.", "/apis/v1beta1/")):
+            return httpx.Response(404, json={"code": 5, "message": "Not Found"})
         if request.method == "POST":
             self.bodies.append(json.loads(request.content or b"null"))
             return httpx.Response(200, json=run_json("new"))

@@ -7,13 +7,39 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....models import Progress, Run, State, TaskStatus, TaskType, Topology
+from ..mlmd import Snapshot
+from .argo import read_workflow
 from .details import read_details
-from .records import Record
+from .merge import merge
+from .metadata import path_of, read_metadata
+from .outline import outline
+from .records import Pod, Record
+from .settle import settle
 from .spec import Pipeline
 from .task_api import read_tasks
 from .topology import draw
+from .workflow import Workflow
 
-__all__ = ["Pipeline", "Reading", "Record", "read_run", "read_tasks"]
+__all__ = [
+    "Pipeline",
+    "Pod",
+    "Reading",
+    "Record",
+    "Told",
+    "Workflow",
+    "path_of",
+    "read_run",
+    "read_tasks",
+]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the sources told of a run: its own answer (`view=FULL`), and the others where asked."""
+
+    content: Mapping[str, Any]
+    metadata: Snapshot | None = None
+    workflow: Workflow | None = None
 
 
 @dataclass(frozen=True)
@@ -28,48 +54,60 @@ class Reading:
     @property
     def statuses(self) -> dict[str, TaskStatus]:
         """The state of every task of the drawing."""
-        return {
-            node.id: self.records[node.id].status
-            if node.id in self.records
-            else TaskStatus(state=_not_begun(self.run))
-            for node in self.topology.tasks
-        }
+        found: dict[str, TaskStatus] = {}
+        for node in self.topology.tasks:  # parents come before their children
+            record = self.records.get(node.id)
+            above = found.get(node.parent or "")
+            idle = self.run.state.final or (above is not None and above.state.final)
+            found[node.id] = (
+                record.status
+                if record is not None
+                else TaskStatus(state=State.SKIPPED if idle else State.PENDING)
+            )
+        return found
 
 
-def read_run(run: Run, content: Mapping[str, Any], pipeline: Pipeline) -> Reading:
-    """A run's answer, asked for with `view=FULL`, by the task API or else by Argo's nodes."""
-    tasks = content.get("tasks") or []
+def read_run(run: Run, told: Told, pipeline: Pipeline) -> Reading:
+    """A run by the task API, or else by ML Metadata and Argo's workflow, each enough by itself."""
+    tasks = told.content.get("tasks") or []
+    records: dict[str, Record] = {}
     if tasks:
         records = read_tasks(tasks)
-        topology = draw(pipeline, records)
     else:
-        topology = draw(pipeline, {})
-        details = (content.get("run_details") or {}).get("task_details") or []
+        recorded = read_metadata(told.metadata, pipeline) if told.metadata else {}
+        argo = read_workflow(told.workflow, pipeline) if told.workflow else {}
+        records = merge(recorded, argo)
+        run.error = run.error or _reason(told.workflow, run)
+    topology = draw(pipeline, records) if pipeline.known else outline(records)
+    if not records:
+        details = (told.content.get("run_details") or {}).get("task_details") or []
         records = read_details(details, topology.tasks)
+    settle(records, pipeline, run.state if run.state.final else None)
     reading = Reading(run, pipeline, topology, records)
-    reading.run.progress = _progress(reading)
+    run.progress = _progress(reading)
     return reading
 
 
-def _not_begun(run: Run) -> State:
-    """What a task is that no source mentions."""
-    return State.SKIPPED if run.state.final else State.PENDING
+def _reason(workflow: Workflow | None, run: Run) -> str | None:
+    """Why a run failed before it had a task, or failed as a whole."""
+    if workflow is None or run.state is not State.FAILED:
+        return None
+    driver = workflow.nodes.get(f"{workflow.name}.root-driver")
+    error = driver.error if driver is not None else None
+    return error or workflow.message
 
 
 def _progress(reading: Reading) -> Progress | None:
-    leaves = [
-        node
+    statuses = reading.statuses
+    states = [
+        statuses[node.id].state
         for node in reading.topology.tasks
         if node.type in (TaskType.RUNTIME, TaskType.IMPORTER)
     ]
-    states = [
-        reading.records[leaf.id].status.state if leaf.id in reading.records else State.PENDING
-        for leaf in leaves
-    ]
-    if not leaves:
+    if not states:
         return None
     return Progress(
-        total=len(leaves),
+        total=len(states),
         running=sum(state is State.RUNNING for state in states),
         done=sum(state.final for state in states),
         failed=sum(state is State.FAILED for state in states),

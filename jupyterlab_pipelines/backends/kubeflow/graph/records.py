@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ....models import ArtifactStatus, TaskIO, TaskStatus, TaskType
@@ -9,10 +10,12 @@ from ....models import ArtifactStatus, TaskIO, TaskStatus, TaskType
 
 @dataclass(frozen=True)
 class Pod:
-    """Where an attempt ran: the node of its log."""
+    """Where an attempt ran. `node` is Argo's id of it, `log_uri` where its log is kept."""
 
     attempt: int
     name: str
+    node: str = ""
+    log_uri: str = ""
 
 
 @dataclass
@@ -32,7 +35,33 @@ class Record:
     #: Artifacts that it made, and the endpoint's ids of them, by graph id.
     artifacts: dict[str, ArtifactStatus] = field(default_factory=dict)
     artifact_uids: dict[str, str] = field(default_factory=dict)
+    #: Their types where the source tells them, and how the UI server reaches their store (JSON).
+    artifact_types: dict[str, str] = field(default_factory=dict)
+    artifact_stores: dict[str, str] = field(default_factory=dict)
     pods: list[Pod] = field(default_factory=list)
     cache_key: str = ""
-    #: (run id, the endpoint's task id) of the task whose results were taken.
+    #: How many tasks or iterations a group will have, where the source tells.
+    members: int | None = None
+    #: The tasks that it waits for, each with the names of the parameters that travel.
+    after: dict[str, str] = field(default_factory=dict)
+    #: (run id, the endpoint's task id) of the task whose results were taken. The run is empty
+    #: where only ML Metadata knows it, by the id of the execution.
     cached_from: tuple[str, str] | None = None
+
+
+def link_artifacts(records: Iterable[Record]) -> None:
+    """Turns the endpoint's artifact ids into graph ids and names the producers."""
+    records = list(records)
+    known = {
+        uid: (graph_id, record.task_id)
+        for record in records
+        for graph_id, uid in record.artifact_uids.items()
+        if uid
+    }
+    for record in records:
+        for side in (record.inputs, record.outputs):
+            for artifact in side.artifacts:
+                artifact.id, artifact.producer = known.get(artifact.id or "", (None, None))
+        # What came from the cache is another task's too: the id that this task shows is its own.
+        for artifact, graph_id in zip(record.outputs.artifacts, record.artifacts, strict=False):
+            artifact.id, artifact.producer = graph_id, record.task_id

@@ -126,6 +126,11 @@ class Pipeline:
         """The pipeline's name; empty where nothing of it is known."""
         return str((self.spec.get("pipelineInfo") or {}).get("name") or "")
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a pipeline at all: its version may be gone, or it may be Argo's own."""
+        return bool(self.root.tasks)
+
     def component_of(self, task: Task) -> Component:
         """The component that a task runs."""
         content = self._components.get(task.component) or {}

@@ -15,7 +15,7 @@ from ....models import (
     TaskType,
 )
 from ..messages import error_text, moment, state
-from .records import Pod, Record
+from .records import Pod, Record, link_artifacts
 
 _TITLE_KEY = "_kfp_schema_title"
 _TITLES = {
@@ -33,12 +33,10 @@ def read_tasks(tasks: Sequence[Mapping[str, Any]]) -> dict[str, Record]:
         if task["task_id"] not in roots:
             children.setdefault(task.get("parent_task_id") or "", []).append(task)
     records: dict[str, Record] = {}
-    by_uid: dict[str, str] = {}
     for above in ("", *roots):
         for record in _below(above, None, children):
             records[record.task_id] = record
-            by_uid[record.uid] = record.task_id
-    _link_inputs(records)
+    link_artifacts(records.values())
     return records
 
 
@@ -175,17 +173,3 @@ def _own_outputs(record: Record, content: Mapping[str, Any]) -> None:
                 metadata=artifact.metadata,
                 created_at=moment(raw.get("created_at")),
             )
-
-
-def _link_inputs(records: Mapping[str, Record]) -> None:
-    """Turns the endpoint's artifact ids into graph ids and names the producers."""
-    known = {
-        uid: (graph_id, record.task_id)
-        for record in records.values()
-        for graph_id, uid in record.artifact_uids.items()
-        if uid
-    }
-    for record in records.values():
-        for side in (record.inputs, record.outputs):
-            for artifact in side.artifacts:
-                artifact.id, artifact.producer = known.get(artifact.id or "", (None, None))

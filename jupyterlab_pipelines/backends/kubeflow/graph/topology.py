@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,17 +16,26 @@ from .spec import Component, Pipeline, Source, Task, type_of
 def draw(pipeline: Pipeline, records: Mapping[str, Record]) -> Topology:
     """Tasks at every depth, the artifacts they make, and what travels between them."""
     drawing = _Drawing(pipeline, records)
-    shape = [
-        [(task.id, task.type.value) for task in drawing.tasks],
-        [artifact.id for artifact in drawing.artifacts],
-        [list(key) for key in drawing.edges],
-    ]
     return Topology(
-        key=hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:16],
+        key=key_of(drawing.tasks, drawing.artifacts, drawing.edges),
         tasks=drawing.tasks,
         artifacts=drawing.artifacts,
         edges=list(drawing.edges.values()),
     )
+
+
+def key_of(
+    tasks: Sequence[TaskNode],
+    artifacts: Sequence[ArtifactNode],
+    edges: Iterable[tuple[str, str, str, str]],
+) -> str:
+    """A hash of a shape: the same key, the same layout."""
+    shape = [
+        [(task.id, task.type.value) for task in tasks],
+        [artifact.id for artifact in artifacts],
+        [list(edge) for edge in edges],
+    ]
+    return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:16]
 
 
 @dataclass(eq=False)

@@ -1,0 +1,197 @@
+"""The third source, on every Kubeflow: the Argo workflow of a run that was compiled from IR.
+
+It knows phases, messages, pods and attempts, but no artifact of the pipeline's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ....models import State, TaskStatus, TaskType
+from .metadata import named_type
+from .records import Record
+from .spec import Component, Pipeline, type_of
+from .workflow import Node, Workflow
+
+_ITERATION = re.compile(r"iteration-iterations\((\d+):.*\)")
+_DRIVERS = ("system-dag-driver", "system-container-driver")
+_POD = "system-container-impl"
+_EXECUTOR = "system-container-executor"
+_IMPORTER = "system-importer"
+
+
+@dataclass(eq=False)
+class _Seen:
+    """The nodes that Kubeflow's compiler made of one task."""
+
+    own: Node | None = None
+    driver: Node | None = None
+    pod: Node | None = None
+    iterations: set[int] = field(default_factory=set)
+
+
+def read_workflow(workflow: Workflow, pipeline: Pipeline) -> dict[str, Record]:
+    """Records by scope path, parents before their children; the root DAG is left out."""
+    seen: dict[str, _Seen] = {}
+    root = f"{workflow.name}.root."
+    for name in sorted(workflow.nodes):
+        if name.startswith(root):
+            _place(workflow.nodes[name], name[len(root) :].split("."), seen)
+    return {
+        task_id: _record(workflow, pipeline, task_id, seen)
+        for task_id in sorted(seen, key=lambda one: one.count("/") * 2 + one.endswith("]"))
+        if task_id
+    }
+
+
+def _place(node: Node, segments: list[str], seen: dict[str, _Seen]) -> None:
+    """Notes a node at the task that it is of."""
+    path: list[str] = []
+    inside = False  # of an iteration, whose only task is the loop's own
+    for segment in segments[:-1]:
+        iteration = _ITERATION.fullmatch(segment)
+        if iteration:
+            path[-1] += f"[{iteration[1]}]"
+            inside = True
+        elif segment == "onExit":  # its tasks are beside the task that they wait for
+            path.pop()
+        elif not (inside and segment == "iteration-item"):
+            path.append(segment)
+            inside = False
+    last = segments[-1]
+    is_driver = any(one in node.template for one in _DRIVERS)
+    iteration = _ITERATION.fullmatch(last)
+    if iteration:
+        loop = "/".join(path)
+        seen.setdefault(loop, _Seen()).iterations.add(int(iteration[1]))
+        seen.setdefault(f"{loop}[{iteration[1]}]", _Seen()).own = node
+    elif _POD in node.template:
+        _set_pod(seen.setdefault("/".join(path), _Seen()), node)
+    elif last in ("iteration-driver", "iteration-item-driver") and is_driver:
+        seen.setdefault("/".join(path), _Seen()).driver = node
+    elif is_driver and last.endswith("-driver"):
+        seen.setdefault("/".join([*path, last[: -len("-driver")]]), _Seen()).driver = node
+    elif last == "iteration-item" and inside:
+        seen.setdefault("/".join(path), _Seen()).own = node
+    elif last not in ("onExit", "iteration-iterations"):
+        seen.setdefault("/".join([*path, last]), _Seen()).own = node
+
+
+def _set_pod(seen: _Seen, node: Node) -> None:
+    """The Retry node stands for its tries, whichever comes first."""
+    if seen.pod is None or node.type == "Retry":
+        seen.pod = node
+
+
+def _record(
+    workflow: Workflow, pipeline: Pipeline, task_id: str, all_seen: Mapping[str, _Seen]
+) -> Record:
+    seen = all_seen[task_id]
+    above, _, last = task_id.rpartition("/")
+    name, bracket, index = last.partition("[")
+    iteration = int(index[:-1]) if bracket else None
+    parent = task_id.removesuffix(f"[{iteration}]") if iteration is not None else above or None
+    found = pipeline.find([one.partition("[")[0] for one in task_id.split("/")])
+    if found is None:
+        kind = _guessed_type(seen, name)
+        if iteration is not None and kind not in (TaskType.RUNTIME, TaskType.IMPORTER):
+            kind = TaskType.LOOP_ITERATION
+    elif iteration is None:
+        kind = type_of(*found)
+    else:
+        kind = iteration_type(found[1])
+    leaf = kind in (TaskType.RUNTIME, TaskType.IMPORTER)
+    record = Record(
+        task_id=task_id,
+        uid=seen.own.id if seen.own else "",
+        name=name,
+        display_name=f"Iteration {iteration}"
+        if iteration is not None
+        else found[0].display_name
+        if found
+        else name,
+        type=kind,
+        parent=parent,
+        iteration=iteration,
+        status=_leaf(workflow, seen) if leaf else _group(seen),
+    )
+    if leaf:
+        run_by = seen.pod or seen.own
+        if run_by is not None:
+            record.status.attempts, record.pods = workflow.attempts(run_by)
+    return record
+
+
+def iteration_type(component: Component) -> TaskType:
+    """What an iteration of a loop over this component is."""
+    if component.tasks is not None:
+        return TaskType.LOOP_ITERATION
+    return TaskType.IMPORTER if component.importer else TaskType.RUNTIME
+
+
+def _guessed_type(seen: _Seen, name: str) -> TaskType:
+    """What a task is where the pipeline is not known any more."""
+    own = seen.own
+    if seen.iterations:
+        return TaskType.LOOP
+    if own is not None and _IMPORTER in own.template:
+        return TaskType.IMPORTER
+    if seen.pod is not None or own is None or _EXECUTOR in own.template or own.type == "Pod":
+        return TaskType.RUNTIME
+    return named_type(name)
+
+
+def _leaf(workflow: Workflow, seen: _Seen) -> TaskStatus:
+    """A step's state: its pod's, else its driver's while there is no pod."""
+    own, driver, pod = seen.own, seen.driver, seen.pod
+    if driver is not None and (own is None or own.state in (State.PENDING, State.SKIPPED)):
+        if driver.state in (State.FAILED, State.CANCELED):
+            status = driver.status
+            status.error = status.error and f"Driver: {status.error}"
+            return status
+        if own is None or own.state is State.PENDING:
+            # The step itself has not begun while its driver looks for inputs and cache.
+            status = driver.status
+            return TaskStatus(state=State.PENDING, created_at=status.created_at, error=status.error)
+    if own is None:
+        return pod.status if pod is not None else TaskStatus(state=State.PENDING)
+    status = own.status
+    if pod is None:
+        return status
+    running = pod.status
+    if not status.state.final:
+        status.state = running.state if not running.state.final else State.RUNNING
+    if driver is not None and driver.parameters("outputs").get("cached-decision") == "true":
+        status.state = State.CACHED if status.state is State.SUCCEEDED else status.state
+    if running.state is not State.SKIPPED:
+        status.started_at = running.started_at
+    status.error = running.error or _last_error(workflow, pod) or status.error
+    if status.state is State.FAILED and running.state is State.CANCELED:
+        status.state = State.CANCELED
+    return status
+
+
+def _last_error(workflow: Workflow, pod: Node) -> str | None:
+    """What the last try died of, or waits for, unless it ended well."""
+    attempts, _ = workflow.attempts(pod)
+    return attempts[-1].error if attempts and pod.state is not State.SUCCEEDED else None
+
+
+def _group(seen: _Seen) -> TaskStatus:
+    own, driver = seen.own, seen.driver
+    if driver is None:
+        return own.status if own is not None else TaskStatus(state=State.PENDING)
+    if driver.state in (State.FAILED, State.CANCELED) or own is None:
+        status = driver.status
+        if driver.state is State.SUCCEEDED:
+            status = TaskStatus(state=State.PENDING, created_at=status.created_at)
+        elif status.error:
+            status.error = f"Driver: {status.error}"
+        return status
+    status = own.status
+    status.created_at = driver.status.created_at or status.created_at
+    if driver.parameters("outputs").get("condition") == "false":
+        status.state = State.SKIPPED  # a loop's own DAG ends well with nothing in it
+    return status

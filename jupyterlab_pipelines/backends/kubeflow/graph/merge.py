@@ -1,0 +1,60 @@
+"""Two sources' records of one run as one: what ML Metadata knows, and what Argo says besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from ....models import State, TaskType
+from .records import Record
+
+
+def merge(recorded: Mapping[str, Record], argo: Mapping[str, Record]) -> dict[str, Record]:
+    """Inputs, outputs and the cache are `recorded`; messages, pods and attempts are `argo`'s."""
+    merged = {
+        task_id: _both(record, argo[task_id]) if task_id in argo else record
+        for task_id, record in recorded.items()
+    }
+    return merged | {task_id: record for task_id, record in argo.items() if task_id not in merged}
+
+
+def _both(recorded: Record, argo: Record) -> Record:
+    status = argo.status
+    state = _state(recorded, argo)
+    final = state.final
+    whole = recorded.status.model_copy(
+        update={
+            "state": state,
+            "created_at": _first(recorded.status.created_at, status.created_at),
+            "started_at": status.started_at or recorded.status.started_at,
+            "finished_at": (status.finished_at or recorded.status.finished_at) if final else None,
+            "error": None if state in (State.SUCCEEDED, State.CACHED) else status.error,
+        }
+    )
+    pods = argo.pods
+    if pods:
+        whole.attempts = status.attempts
+        # The launcher keeps its own copy of the last log, whatever Argo does with it.
+        kept = recorded.pods[-1].log_uri if recorded.pods else ""
+        pods = [*pods[:-1], replace(pods[-1], log_uri=pods[-1].log_uri or kept)]
+    return replace(recorded, status=whole, pods=pods or recorded.pods)
+
+
+def _state(recorded: Record, argo: Record) -> State:
+    """The later of two states: either source may lag some seconds behind the other."""
+    mine, theirs = recorded.status.state, argo.status.state
+    if mine in (State.CACHED, State.SKIPPED):
+        return mine
+    leaf = recorded.type in (TaskType.RUNTIME, TaskType.IMPORTER)
+    if not leaf or theirs.final:
+        return theirs
+    if mine is State.SUCCEEDED:
+        return mine
+    # A step that failed and that Argo has not given up is tried again; one that has a pod to
+    # tell of has begun.
+    return State.RUNNING if mine is State.RUNNING else theirs
+
+
+def _first(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min(one, other) if one and other else one or other

@@ -1,0 +1,230 @@
+"""The Argo workflow that a run became: its nodes, as `workflow_manifest` of v1beta1 holds them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ....models import Attempt, State, TaskStatus
+from ..messages import moment
+from .records import Pod
+
+#: The most that a workflow's packed nodes may be unpacked, in bytes.
+MOST = 256 << 20
+_POD_NAMES = "workflows.argoproj.io/pod-name-format"
+_PHASES = {
+    "Pending": State.PENDING,
+    "Running": State.RUNNING,
+    "Succeeded": State.SUCCEEDED,
+    "Skipped": State.SKIPPED,
+    "Omitted": State.SKIPPED,
+    "Failed": State.FAILED,
+    "Error": State.FAILED,
+}
+#: What Argo says of nodes that the user's stop ended.
+_STOPPED = re.compile(r"workflow shutdown with strategy|^terminated$|^Stopped with strategy", re.I)
+#: What it says of a group: whom of its members to blame, by an id that nobody else sees.
+_BLAME = re.compile(r"^child '[^']*' (failed|errored)|^No more retries left$|^retry exceeded")
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A node of a workflow's tree. `name` is its path: `<workflow>.<task>.<task>`."""
+
+    content: Mapping[str, Any]
+    pod: str
+
+    @property
+    def id(self) -> str:
+        return str(self.content.get("id") or "")
+
+    @property
+    def name(self) -> str:
+        return str(self.content.get("name") or "")
+
+    @property
+    def type(self) -> str:
+        """Pod, DAG, Steps, StepGroup, TaskGroup, Retry, Skipped, Suspend …"""
+        return str(self.content.get("type") or "")
+
+    @property
+    def template(self) -> str:
+        return str(self.content.get("templateName") or "")
+
+    @property
+    def state(self) -> State:
+        found = _PHASES.get(self.content.get("phase") or "", State.PENDING)
+        if found is State.FAILED and _STOPPED.search(self.message):
+            return State.CANCELED
+        return found
+
+    @property
+    def message(self) -> str:
+        return str(self.content.get("message") or "")
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, or why it does not begin; null where its members say it better."""
+        if self.state in (State.SUCCEEDED, State.SKIPPED) or _BLAME.search(self.message):
+            return None
+        return self.message or None
+
+    @property
+    def status(self) -> TaskStatus:
+        state = self.state
+        begun = state not in (State.PENDING, State.SKIPPED)
+        started = moment(self.content.get("startedAt"))
+        return TaskStatus(
+            state=state,
+            created_at=started,
+            started_at=started if begun else None,
+            finished_at=moment(self.content.get("finishedAt")) if state.final else None,
+            error=self.error,
+        )
+
+    def parameters(self, side: str) -> dict[str, Any]:
+        """The values of `inputs` or `outputs`."""
+        found = (self.content.get(side) or {}).get("parameters") or []
+        return {one["name"]: one.get("value") for one in found}
+
+    def artifacts(self, side: str) -> list[Mapping[str, Any]]:
+        """Argo's artifacts of `inputs` or `outputs`, with their places."""
+        return list((self.content.get(side) or {}).get("artifacts") or [])
+
+    @property
+    def exit_code(self) -> int | None:
+        code = str((self.content.get("outputs") or {}).get("exitCode") or "")
+        return int(code) if code.lstrip("-").isdecimal() else None
+
+
+class Workflow:
+    """A workflow. Raises ValueError on what is none."""
+
+    def __init__(self, manifest: str | Mapping[str, Any]) -> None:
+        content = json.loads(manifest) if isinstance(manifest, str) else manifest
+        if not isinstance(content, Mapping):
+            raise ValueError("no workflow")
+        self.content: Mapping[str, Any] = content
+        metadata = content.get("metadata") or {}
+        self.name = str(metadata.get("name") or "")
+        self.annotations: Mapping[str, str] = metadata.get("annotations") or {}
+        self.labels: Mapping[str, str] = metadata.get("labels") or {}
+        self.spec: Mapping[str, Any] = content.get("spec") or {}
+        self.status: Mapping[str, Any] = content.get("status") or {}
+
+    @property
+    def message(self) -> str | None:
+        """What Argo says of the whole; null where one of its nodes says it better."""
+        message = str(self.status.get("message") or "")
+        return None if not message or _BLAME.search(message) else message
+
+    @property
+    def offloaded(self) -> bool:
+        """Whether Argo keeps the nodes in a database of its own, where nobody else sees them."""
+        return bool(self.status.get("offloadNodeStatusVersion")) and not self.nodes
+
+    @property
+    def is_v2(self) -> bool:
+        """Whether it was made of IR, by Kubeflow's own compiler."""
+        if "pipelines.kubeflow.org/v2_component" in self.labels:
+            return True
+        return any(one.startswith("system-") for one in self.templates)
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        """The nodes by their names."""
+        found = self.status.get("nodes") or {}
+        if not found and self.status.get("compressedNodes"):
+            found = json.loads(_unpacked(self.status["compressedNodes"]))
+        nodes = (Node(one, self._pod(one)) for one in found.values())
+        return {node.name: node for node in nodes}
+
+    @cached_property
+    def templates(self) -> dict[str, Mapping[str, Any]]:
+        """The templates by their names."""
+        listed = [*(self.status.get("storedTemplates") or {}).values()]
+        listed += self.spec.get("templates") or []
+        return {one["name"]: one for one in listed if one.get("name")}
+
+    def _pod(self, node: Mapping[str, Any]) -> str:
+        """The name of a node's pod, which Argo makes of the workflow, the template and a hash."""
+        if node.get("type") != "Pod":
+            return ""
+        node_id, name = str(node.get("id") or ""), str(node.get("name") or "")
+        old = self.content.get("apiVersion") == "v1" or self.annotations.get(_POD_NAMES) == "v1"
+        if old or name == self.name:
+            return node_id
+        prefix = self.name
+        if ".inline" not in name:
+            prefix = f"{prefix}-{node.get('templateName') or ''}"
+        # The longest name that Kubernetes takes, without the hash.
+        return f"{prefix[:242]}-{node_id.rpartition('-')[2]}"
+
+    # --- attempts ------------------------------------------------------------------------------
+
+    def attempts(self, node: Node) -> tuple[list[Attempt], list[Pod]]:
+        """The tries of a step: the pods below a Retry node, or the one pod that it is."""
+        pods = [node] if node.type == "Pod" else []
+        if node.type == "Retry":
+            pods = self._tries(node)
+        attempts, places = [], []
+        for number, pod in enumerate(pods, 1):
+            status = pod.status
+            attempts.append(
+                Attempt(
+                    number=number,
+                    state=status.state,
+                    started_at=status.started_at,
+                    finished_at=status.finished_at,
+                    exit_code=pod.exit_code,
+                    error=status.error,
+                )
+            )
+            places.append(Pod(number, pod.pod, pod.id, self.log_uri(pod)))
+        return attempts, places
+
+    def _tries(self, node: Node) -> list[Node]:
+        tries: list[Node] = []
+        while f"{node.name}({len(tries)})" in self.nodes:
+            tries.append(self.nodes[f"{node.name}({len(tries)})"])
+        return [one for one in tries if one.type == "Pod"]
+
+    def log_uri(self, node: Node) -> str:
+        """Where a pod's log is kept; empty where it is not, or not yet."""
+        for artifact in node.artifacts("outputs"):
+            if artifact.get("name") == "main-logs":
+                return self.uri(artifact)
+        return ""
+
+    def uri(self, artifact: Mapping[str, Any]) -> str:
+        """An artifact's place as a URI; what it leaves out is its repository's."""
+        reference = self.status.get("artifactRepositoryRef") or {}
+        repository = reference.get("artifactRepository") or {}
+        s3 = artifact.get("s3")
+        if s3 and s3.get("key"):
+            whole = {**(repository.get("s3") or {}), **s3}
+            amazon = "amazonaws" in str(whole.get("endpoint") or "")
+            return f"{'s3' if amazon else 'minio'}://{whole.get('bucket', '')}/{s3['key']}"
+        gcs = artifact.get("gcs")
+        if gcs and gcs.get("key"):
+            whole = {**(repository.get("gcs") or {}), **gcs}
+            return f"gs://{whole.get('bucket', '')}/{gcs['key']}"
+        return str((artifact.get("http") or {}).get("url") or "")
+
+
+def _unpacked(text: str) -> bytes:
+    """Nodes that Argo stored gzipped, in base64. Raises ValueError."""
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        content = unzip.decompress(base64.b64decode(text), MOST)
+    except zlib.error as error:
+        raise ValueError("compressed nodes that cannot be unpacked") from error
+    if unzip.unconsumed_tail or not unzip.eof:
+        raise ValueError("compressed nodes that are too large or cut off")
+    return content

@@ -1,0 +1,230 @@
+"""A run's records in ML Metadata, read anew only where they can have changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ..endpoint import Endpoint
+from . import metadata_store_pb2 as pb
+from .grpc_web import call
+
+T = TypeVar("T")
+
+_SERVICE = "/ml_metadata.MetadataStoreService/"
+#: The type of the context that Kubeflow names by a run's id.
+_RUN = "system.PipelineRun"
+_KEPT = 64
+#: The most executions that ML Metadata lists at once.
+_PAGE = 100
+#: Ids in one request, and such requests at a time.
+_IDS = 1000
+_TOGETHER = 4
+#: The deepest DAG in DAGs that a cached task's origin is looked for in.
+_DEPTH = 50
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What ML Metadata holds of a run. `revision` grows with each difference."""
+
+    executions: dict[int, pb.Execution] = field(default_factory=dict)
+    #: Inputs and outputs by execution, in the order in which they were recorded.
+    events: dict[int, list[pb.Event]] = field(default_factory=dict)
+    artifacts: dict[int, pb.Artifact] = field(default_factory=dict)
+    #: The names of artifact types, which ML Metadata's older releases do not repeat.
+    types: dict[int, str] = field(default_factory=dict)
+    revision: int = 0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """An execution by its run and the executions it lies in, the outermost first."""
+
+    run_id: str
+    path: Sequence[pb.Execution]
+
+
+class MetadataStore:
+    """ML Metadata behind the UI's host. Every method raises only our errors."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._contexts: OrderedDict[str, int] = OrderedDict()
+        self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
+        self._types: dict[int, str] = {}
+        self._limit = asyncio.Semaphore(_TOGETHER)
+
+    async def read(self, run_id: str) -> Snapshot | None:
+        """A run's records; null where there are none (yet)."""
+        context = await self._context(run_id)
+        if context is None:
+            return None
+        before = self._snapshots.get(run_id)
+        if before is None:
+            whole = await self._executions(pb.GetExecutionsByContextRequest(context_id=context))
+            changed = list(whole.executions)
+        else:
+            changed = await self._changed(context, before)
+        snapshot = await self._with(before or Snapshot(), changed)
+        _remember(self._snapshots, run_id, snapshot)
+        return snapshot
+
+    def forget(self, run_id: str) -> None:
+        """The run is gone, or is to be read from the start."""
+        self._snapshots.pop(run_id, None)
+
+    async def origin(self, execution_id: int) -> Origin | None:
+        """Where an execution belongs, of whichever run; null where it is gone."""
+        contexts = await call(
+            self._endpoint,
+            f"{_SERVICE}GetContextsByExecution",
+            pb.GetContextsByExecutionRequest(execution_id=execution_id),
+            pb.GetContextsByExecutionResponse,
+        )
+        # Older releases do not tell a context's type: only a run's has a root for its artifacts.
+        runs = [
+            one.name
+            for one in contexts.contexts
+            if one.type == _RUN or (not one.type and "pipeline_root" in one.custom_properties)
+        ]
+        if not runs:
+            return None
+        path: list[pb.Execution] = []
+        wanted = execution_id
+        while wanted and len(path) < _DEPTH:
+            found = await call(
+                self._endpoint,
+                f"{_SERVICE}GetExecutionsByID",
+                pb.GetExecutionsByIDRequest(execution_ids=[wanted]),
+                pb.GetExecutionsByIDResponse,
+            )
+            if not found.executions:
+                return None
+            path.insert(0, found.executions[0])
+            above = path[0].custom_properties.get("parent_dag_id")
+            wanted = above.int_value if above else 0
+        return Origin(runs[0], path)
+
+    # --- requests ------------------------------------------------------------------------------
+
+    async def _context(self, run_id: str) -> int | None:
+        if run_id not in self._contexts:
+            found = await call(
+                self._endpoint,
+                f"{_SERVICE}GetContextByTypeAndName",
+                pb.GetContextByTypeAndNameRequest(type_name=_RUN, context_name=run_id),
+                pb.GetContextByTypeAndNameResponse,
+            )
+            if not found.context.id:
+                return None
+            _remember(self._contexts, run_id, found.context.id)
+        return self._contexts[run_id]
+
+    async def _executions(
+        self, request: pb.GetExecutionsByContextRequest
+    ) -> pb.GetExecutionsByContextResponse:
+        return await call(
+            self._endpoint,
+            f"{_SERVICE}GetExecutionsByContext",
+            request,
+            pb.GetExecutionsByContextResponse,
+        )
+
+    async def _changed(self, context: int, before: Snapshot) -> list[pb.Execution]:
+        """What is new or different, by pages from the last one that was touched."""
+        known = before.executions
+        seen = max((one.last_update_time_since_epoch for one in known.values()), default=0)
+        options = pb.ListOperationOptions(
+            max_result_size=_PAGE,
+            order_by_field=pb.ListOperationOptions.OrderByField(
+                field=pb.ListOperationOptions.OrderByField.LAST_UPDATE_TIME, is_asc=False
+            ),
+        )
+        changed = []
+        while True:
+            page = await self._executions(
+                pb.GetExecutionsByContextRequest(context_id=context, options=options)
+            )
+            changed += [one for one in page.executions if known.get(one.id) != one]
+            oldest = min((one.last_update_time_since_epoch for one in page.executions), default=0)
+            # Two changes of one millisecond may have been seen one by one.
+            if not page.next_page_token or oldest < seen:
+                return changed
+            options.next_page_token = page.next_page_token
+
+    async def _with(self, before: Snapshot, changed: list[pb.Execution]) -> Snapshot:
+        """The snapshot with these executions, their events and artifacts read again."""
+        if not changed:
+            return before
+        ids = [one.id for one in changed]
+        events: dict[int, list[pb.Event]] = {one: [] for one in ids}
+        for found in await self._in_pieces(ids, self._events):
+            for event in found.events:
+                events.setdefault(event.execution_id, []).append(event)
+        used = {event.artifact_id for group in events.values() for event in group}
+        made = {
+            event.artifact_id
+            for group in events.values()
+            for event in group
+            if event.type in (pb.Event.OUTPUT, pb.Event.DECLARED_OUTPUT)
+        }
+        unknown = sorted(made | (used - before.artifacts.keys()))
+        artifacts = dict(before.artifacts)
+        for answer in await self._in_pieces(unknown, self._artifacts):
+            artifacts.update((one.id, one) for one in answer.artifacts)
+        await self._name_types(artifacts.values())
+        return Snapshot(
+            executions={**before.executions, **{one.id: one for one in changed}},
+            events={**before.events, **events},
+            artifacts=artifacts,
+            types=self._types,
+            revision=before.revision + 1,
+        )
+
+    async def _in_pieces(
+        self, ids: Sequence[int], ask: Callable[[Sequence[int]], Awaitable[T]]
+    ) -> list[T]:
+        async def asked(piece: Sequence[int]) -> T:
+            async with self._limit:
+                return await ask(piece)
+
+        pieces = [ids[start : start + _IDS] for start in range(0, len(ids), _IDS)]
+        return list(await asyncio.gather(*(asked(piece) for piece in pieces)))
+
+    async def _events(self, ids: Sequence[int]) -> pb.GetEventsByExecutionIDsResponse:
+        return await call(
+            self._endpoint,
+            f"{_SERVICE}GetEventsByExecutionIDs",
+            pb.GetEventsByExecutionIDsRequest(execution_ids=ids),
+            pb.GetEventsByExecutionIDsResponse,
+        )
+
+    async def _artifacts(self, ids: Sequence[int]) -> pb.GetArtifactsByIDResponse:
+        return await call(
+            self._endpoint,
+            f"{_SERVICE}GetArtifactsByID",
+            pb.GetArtifactsByIDRequest(artifact_ids=ids),
+            pb.GetArtifactsByIDResponse,
+        )
+
+    async def _name_types(self, artifacts: Iterable[pb.Artifact]) -> None:
+        if all(one.type or one.type_id in self._types for one in artifacts):
+            return
+        found = await call(
+            self._endpoint,
+            f"{_SERVICE}GetArtifactTypes",
+            pb.GetArtifactTypesRequest(),
+            pb.GetArtifactTypesResponse,
+        )
+        self._types = {one.id: one.name for one in found.artifact_types}
+
+
+def _remember(memory: OrderedDict[str, T], key: str, value: T) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > _KEPT:
+        memory.popitem(last=False)

@@ -1,0 +1,126 @@
+"""Asks each source of a run's graph for what can have changed, and lets one fail without harm."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ...errors import Forbidden, NotFound, PipelinesError, UnsupportedFeature
+from .endpoint import Endpoint
+from .graph import Told, Workflow
+from .messages import understood
+from .mlmd import MetadataStore
+
+T = TypeVar("T")
+
+_KEPT = 64
+#: Seconds that a source may take, and how long it is left alone where it failed or is not there.
+_PATIENCE = 15.0
+_PAUSE = 10.0
+_LONG_PAUSE = 300.0
+#: Seconds after which a workflow is read again although the run itself looks the same: a pod that
+#: cannot begin shows nowhere else.
+_STALE = 10.0
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """A workflow as it was read, and what the run looked like then."""
+
+    workflow: Workflow | None
+    look: str
+    at: float
+    final: bool
+
+
+class Sources:
+    """ML Metadata and the workflow manifests of an endpoint; both beside its own answers."""
+
+    def __init__(self, endpoint: Endpoint, ui: Endpoint | None = None) -> None:
+        self._endpoint = endpoint
+        self.metadata = MetadataStore(ui or endpoint)
+        self._manifests: OrderedDict[str, _Manifest] = OrderedDict()
+        self._last: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._resting: dict[str, float] = {}
+
+    async def tell(self, run_id: str, content: Mapping[str, Any], final: bool) -> Told:
+        """What there is of a run besides its own answer; nothing where that has it all."""
+        if content.get("tasks"):
+            return Told(content)
+        metadata, workflow = await asyncio.gather(
+            self._ask("metadata", run_id, lambda: self.metadata.read(run_id)),
+            self._ask("workflow", run_id, lambda: self._workflow(run_id, content, final)),
+        )
+        return Told(content, metadata, workflow)
+
+    def forget(self, run_id: str) -> None:
+        """The run was acted upon: its workflow may differ although it looks the same."""
+        self._manifests.pop(run_id, None)
+
+    async def _ask(
+        self, source: str, run_id: str, ask: Callable[[], Awaitable[T | None]]
+    ) -> T | None:
+        """What a source says now; where it fails, what it said last."""
+        key = (source, run_id)
+        if time.monotonic() < self._resting.get(source, 0.0):
+            last: T | None = self._last.get(key)
+            return last
+        try:
+            found = await asyncio.wait_for(ask(), _PATIENCE)
+        except (NotFound, Forbidden, UnsupportedFeature):
+            self._rest(source, _LONG_PAUSE)
+        except (PipelinesError, asyncio.TimeoutError):
+            self._rest(source, _PAUSE)
+        else:
+            _remember(self._last, key, found)
+            return found
+        return self._last.get(key)
+
+    def _rest(self, source: str, seconds: float) -> None:
+        self._resting[source] = time.monotonic() + seconds
+
+    async def _workflow(
+        self, run_id: str, content: Mapping[str, Any], final: bool
+    ) -> Workflow | None:
+        look = await asyncio.to_thread(_look, content)
+        kept = self._manifests.get(run_id)
+        if kept is not None and kept.look == look:
+            fresh = time.monotonic() - kept.at < _STALE
+            if (kept.final and final) or (fresh and not final):
+                return kept.workflow
+        detail = await self._endpoint.json("GET", f"/apis/v1beta1/runs/{run_id}", retries=1)
+        manifest = (detail.get("pipeline_runtime") or {}).get("workflow_manifest")
+        workflow = (
+            await asyncio.to_thread(
+                understood, self._endpoint.host, "a workflow", lambda: _parsed(manifest)
+            )
+            if manifest
+            else None
+        )
+        _remember(self._manifests, run_id, _Manifest(workflow, look, time.monotonic(), final))
+        return workflow
+
+
+def _look(content: Mapping[str, Any]) -> str:
+    """A fingerprint of the run's answer, which Kubeflow writes together with the workflow."""
+    kept = {name: value for name, value in content.items() if name != "pipeline_spec"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _parsed(manifest: Any) -> Workflow:
+    workflow = Workflow(manifest)
+    _ = workflow.nodes  # unpacked here, on this thread, where an error is the source's
+    return workflow
+
+
+def _remember(memory: OrderedDict[Any, T], key: Any, value: T) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > _KEPT:
+        memory.popitem(last=False)

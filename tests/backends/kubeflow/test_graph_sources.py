@@ -1,0 +1,191 @@
+"""The graph of a run is the same whichever source tells of it, and one may fail without harm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyterlab_pipelines.models import RunGraph, State, TaskType
+from jupyterlab_pipelines.pipeline_text import read_pipeline
+from tests.async_tests import in_loop
+from tests.kubeflow.steps import Outcome, everything, unfold
+
+from .everything import compiled
+from .graphs import HAVING, Endpoint, engine_topology
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "pipelines"
+EXIT = "exit-handler-1"
+UNEVEN = {f"{EXIT}/for-loop-2": Outcome(iterations=3)} | {
+    f"{EXIT}/for-loop-2[{index}]/for-loop-4": Outcome(iterations=index) for index in range(3)
+}
+
+
+def specs() -> list[Any]:
+    """The pipeline with everything, and the examples."""
+    examples = [
+        pytest.param(read_pipeline(path.read_text()), {}, id=path.stem)
+        for path in sorted(EXAMPLES.glob("*.yaml"))
+    ]
+    return [pytest.param(compiled(), UNEVEN, id="everything"), *examples]
+
+
+def shape(graph: RunGraph) -> tuple[list[str], list[str], list[tuple[str, str, str, str]]]:
+    """Ids and edges, in an order that says nothing."""
+    topology = graph.topology
+    return (
+        sorted(f"{node.id} {node.type.value} in {node.parent}" for node in topology.tasks),
+        sorted(f"{node.id} {node.type} of {node.producer}" for node in topology.artifacts),
+        sorted((edge.source, edge.target, edge.kind, edge.label) for edge in topology.edges),
+    )
+
+
+@pytest.mark.parametrize("having", HAVING)
+@pytest.mark.parametrize(("spec", "outcomes"), specs())
+@in_loop
+async def test_each_source_draws_what_the_engine_draws(
+    spec: dict[str, Any], outcomes: dict[str, Outcome], having: str
+) -> None:
+    endpoint = Endpoint()
+    endpoint.without = HAVING[having]
+    run = endpoint.add(spec, outcomes)
+    graph = await endpoint.graph(run)
+    drawn = graph.model_copy(update={"topology": engine_topology(spec, outcomes)})
+    assert shape(graph) == shape(drawn)
+    steps = {step.path for step in everything(unfold(spec, outcomes))}
+    done = {task_id for task_id, status in graph.tasks.items() if status.started_at}
+    assert done == steps
+    assert {graph.tasks[one].state for one in steps} == {State.SUCCEEDED}
+    assert graph.run.progress is not None
+    assert graph.run.progress.done == graph.run.progress.total
+
+
+@in_loop
+async def test_the_workflow_may_be_compressed() -> None:
+    endpoint = Endpoint()
+    endpoint.without = HAVING["the workflow"]
+    run = endpoint.add(compiled(), UNEVEN, compressed=True)
+    assert run.workflow is not None
+    assert "nodes" not in run.workflow["status"]
+    graph = await endpoint.graph(run)
+    assert (
+        shape(graph)[0]
+        == shape(graph.model_copy(update={"topology": engine_topology(compiled(), UNEVEN)}))[0]
+    )
+
+
+@in_loop
+async def test_a_lost_pipeline_is_drawn_by_its_records() -> None:
+    """The version was deleted: neither source needs the IR to be useful."""
+    for having, without in HAVING.items():
+        endpoint = Endpoint()
+        endpoint.without = without
+        run = endpoint.add(compiled())
+        whole = await endpoint.graph(run)
+        run.spec = None
+        graph = await endpoint.graph(run)
+        kinds = {node.id: node.type for node in graph.topology.tasks}
+        known = {node.id: node.type for node in whole.topology.tasks}
+        assert kinds == known, having
+        if having != "the workflow":
+            made = {node.id for node in graph.topology.artifacts}
+            assert f"{EXIT}/split:rest" in made
+            edge = (f"{EXIT}/split:rest", f"{EXIT}/inner/train", "input", "rest")
+            assert edge in shape(whole)[2]
+
+
+# --- how it went --------------------------------------------------------------------------------
+
+FAILED = {
+    f"{EXIT}/importer": Outcome(),
+    f"{EXIT}/for-loop-2": Outcome(iterations=2),
+    f"{EXIT}/for-loop-2[1]/train": Outcome(
+        "FAILED", "OOMKilled (exit code 137)", failures=("Error (exit code 1)",)
+    ),
+    f"{EXIT}/for-loop-2[0]/condition-5": Outcome("SKIPPED"),
+    f"{EXIT}/inner/judge": Outcome("FAILED", "Pod was active on the node longer than the deadline"),
+}
+
+
+@pytest.mark.parametrize("having", HAVING)
+@in_loop
+async def test_states_are_those_of_the_run(having: str) -> None:
+    endpoint = Endpoint()
+    endpoint.without = HAVING[having]
+    graph = await endpoint.graph(endpoint.add(compiled(), FAILED, "FAILED"))
+    states = {
+        task_id.removeprefix(f"{EXIT}/"): status.state for task_id, status in graph.tasks.items()
+    }
+    assert states["for-loop-2[0]"] is State.SUCCEEDED
+    assert states["for-loop-2[0]/condition-5"] is State.SKIPPED
+    assert states["for-loop-2[0]/condition-5/judge"] is State.SKIPPED
+    assert states["for-loop-2[1]/train"] is State.FAILED
+    assert states["for-loop-2[1]"] is states["for-loop-2"] is State.FAILED
+    assert states["inner"] is states[EXIT] is State.FAILED
+    assert states["merge"] is State.SKIPPED
+    assert states["tell"] is State.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (Outcome("FAILED", "OOMKilled (exit code 137)"), "OOMKilled"),
+        (Outcome("PENDING", 'ImagePullBackOff: Back-off pulling image "nope"'), "ImagePullBackOff"),
+        (Outcome("PENDING", "Unschedulable: 0/3 nodes are available"), "Unschedulable"),
+        (Outcome("FAILED", "Pod was active on the node longer than the deadline"), "deadline"),
+        (Outcome("FAILED", "The node was low on resource: memory."), "low on resource"),
+        (Outcome("FAILED", "failed to resolve inputs: no parameter 'x'", driver=True), "resolve"),
+    ],
+    ids=lambda value: getattr(value, "message", value)[:16],
+)
+@in_loop
+async def test_what_kubernetes_said_reaches_the_task(outcome: Outcome, said: str) -> None:
+    for without in (HAVING["both"], HAVING["the workflow"]):
+        endpoint = Endpoint()
+        endpoint.without = without
+        over = outcome.state == "FAILED"
+        run = endpoint.add(compiled(), {f"{EXIT}/split": outcome}, "FAILED" if over else "RUNNING")
+        status = (await endpoint.graph(run)).tasks[f"{EXIT}/split"]
+        assert status.state is State(outcome.state)
+        assert said in (status.error or "")
+
+
+@in_loop
+async def test_attempts_come_with_their_pods_messages_and_exit_codes() -> None:
+    endpoint = Endpoint()
+    run = endpoint.add(compiled(), FAILED, "FAILED")
+    attempts = (await endpoint.graph(run)).tasks[f"{EXIT}/for-loop-2[1]/train"].attempts
+    assert [one.number for one in attempts] == [1, 2]
+    assert [one.error for one in attempts] == ["Error (exit code 1)", "OOMKilled (exit code 137)"]
+    assert {one.exit_code for one in attempts} == {1}
+
+
+@in_loop
+async def test_a_stopped_run_leaves_nothing_running() -> None:
+    for having, without in HAVING.items():
+        endpoint = Endpoint()
+        endpoint.without = without
+        stopped = {f"{EXIT}/split": Outcome("CANCELED")}
+        graph = await endpoint.graph(endpoint.add(compiled(), stopped, "CANCELED"))
+        assert graph.tasks[f"{EXIT}/split"].state is State.CANCELED, having
+        assert graph.tasks[EXIT].state is State.CANCELED, having
+        assert all(status.state.final for status in graph.tasks.values()), having
+
+
+@in_loop
+async def test_a_step_that_runs_is_told_apart_from_one_whose_pod_waits() -> None:
+    for having, without in HAVING.items():
+        endpoint = Endpoint()
+        endpoint.without = without
+        active = {
+            f"{EXIT}/split": Outcome("RUNNING"),
+            f"{EXIT}/inner": Outcome("ABSENT"),
+        }
+        graph = await endpoint.graph(endpoint.add(compiled(), active, "RUNNING"))
+        assert graph.tasks[f"{EXIT}/split"].state is State.RUNNING, having
+        assert graph.tasks[EXIT].state is State.RUNNING, having
+        assert graph.tasks[f"{EXIT}/merge"].state is State.PENDING, having
+        assert graph.tasks[f"{EXIT}/importer"].state is State.SUCCEEDED, having
+    kinds = {node.id: node.type for node in graph.topology.tasks}
+    assert kinds[f"{EXIT}/importer"] is TaskType.IMPORTER
