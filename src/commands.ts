@@ -3,9 +3,11 @@ import type { ICommandPalette } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import {
   addIcon,
+  checkIcon,
   clearIcon,
   copyIcon,
   deleteIcon,
+  editIcon,
   fileIcon,
   launchIcon,
   refreshIcon,
@@ -26,7 +28,11 @@ export const CommandIDs = {
   deleteRun: 'pipelines:delete-run',
   copyRunId: 'pipelines:copy-run-id',
   addConnection: 'pipelines:add-connection',
+  editConnection: 'pipelines:edit-connection',
+  testConnection: 'pipelines:test-connection',
   removeConnection: 'pipelines:remove-connection',
+  switchConnection: 'pipelines:switch-connection',
+  switchNamespace: 'pipelines:switch-namespace',
   diskUse: 'pipelines:disk-use',
   runCells: 'pipelines:run-cells',
   runFile: 'pipelines:run-file',
@@ -43,13 +49,15 @@ export interface IAction {
   args?: ReadonlyJSONObject;
 }
 
+const CONNECTION = {
+  type: 'string',
+  description: 'Name of the connection; empty: the one shown in the panel'
+};
+
 const RUN_ARGS: ReadonlyJSONObject = {
   type: 'object',
   properties: {
-    connection: {
-      type: 'string',
-      description: 'Name of the connection; empty: the one shown in the panel'
-    },
+    connection: CONNECTION,
     run_id: {
       type: 'string',
       description: 'Id of the run; empty: the runs selected in the panel'
@@ -60,6 +68,11 @@ const RUN_ARGS: ReadonlyJSONObject = {
       description: 'Ids of several runs'
     }
   }
+};
+
+const CONNECTION_ARGS: ReadonlyJSONObject = {
+  type: 'object',
+  properties: { connection: CONNECTION }
 };
 
 const NO_ARGS: ReadonlyJSONObject = { type: 'object', properties: {} };
@@ -114,19 +127,60 @@ export function actions(trans: TranslationBundle): Record<CommandId, IAction> {
       caption: trans.__('Connect to a Kubeflow Pipelines endpoint'),
       icon: addIcon
     },
+    [CommandIDs.editConnection]: {
+      label: trans.__('Change connection…'),
+      caption: trans.__('Change the address, sign-in or namespace'),
+      icon: editIcon,
+      args: {
+        type: 'object',
+        properties: {
+          connection: CONNECTION,
+          secret: {
+            type: 'boolean',
+            description: 'Begin at the secret'
+          }
+        }
+      }
+    },
+    [CommandIDs.testConnection]: {
+      label: trans.__('Test connection…'),
+      caption: trans.__('Look step by step how far the connection leads'),
+      icon: checkIcon,
+      args: CONNECTION_ARGS
+    },
     [CommandIDs.removeConnection]: {
       label: trans.__('Remove connection…'),
       caption: trans.__(
-        'Forget a connection and its token; its runs stay where they are'
+        'Forget a connection and its secrets; its runs stay where they are'
       ),
       icon: deleteIcon,
+      args: CONNECTION_ARGS
+    },
+    [CommandIDs.switchConnection]: {
+      label: trans.__('Switch connection…'),
+      caption: trans.__('Show the runs of another connection'),
+      icon: pipelinesIcon,
       args: {
         type: 'object',
         properties: {
           connection: {
             type: 'string',
-            description:
-              'Name of the connection; empty: the one shown in the panel'
+            description: 'Name of the connection; empty: ask'
+          }
+        }
+      }
+    },
+    [CommandIDs.switchNamespace]: {
+      label: trans.__('Switch namespace…'),
+      caption: trans.__('Show the runs of another namespace'),
+      icon: pipelinesIcon,
+      args: {
+        type: 'object',
+        properties: {
+          connection: CONNECTION,
+          namespace: {
+            type: 'string',
+            description: 'The namespace to show; without it: ask'
           }
         }
       }

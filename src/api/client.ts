@@ -5,7 +5,9 @@ import type {
   Cleaned,
   Cleaning,
   Connection,
+  ConnectionTest,
   LogChunk,
+  Namespaces,
   NewConnection,
   Output,
   PipelineDescription,
@@ -34,6 +36,9 @@ const STORAGE_TIMEOUT_S = 600;
 
 /** Seconds that compiling and submitting may take. */
 const SUBMIT_TIMEOUT_S = 120;
+
+/** Seconds that all steps of a connection's test may take. */
+const TEST_TIMEOUT_S = 90;
 
 /** Every method rejects with RequestError. */
 export class PipelinesClient {
@@ -67,6 +72,30 @@ export class PipelinesClient {
     return request(this.settings, ['connections', connection.name], {
       method: 'PUT',
       body: connection
+    });
+  }
+
+  /** Looks step by step how far a connection leads; stores nothing. */
+  testConnection(
+    connection: NewConnection,
+    signal?: AbortSignal
+  ): Promise<ConnectionTest> {
+    return request(this.settings, ['connections', 'test'], {
+      method: 'POST',
+      body: connection,
+      timeoutSeconds: TEST_TIMEOUT_S,
+      signal
+    });
+  }
+
+  namespaces(connection: string, signal?: AbortSignal): Promise<Namespaces> {
+    return request(this.settings, [connection, 'namespaces'], { signal });
+  }
+
+  async chooseNamespace(connection: string, namespace: string): Promise<void> {
+    await request(this.settings, [connection, 'namespace'], {
+      method: 'PUT',
+      body: { namespace }
     });
   }
 

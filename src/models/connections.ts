@@ -4,7 +4,12 @@ import { Signal, type ISignal } from '@lumino/signaling';
 import type { PipelinesClient } from '../api/client';
 import type { EventSocket } from '../api/events';
 import { asRequestError, type RequestError } from '../api/request';
-import type { Connection, NewConnection } from '../api/types';
+import type {
+  Connection,
+  ConnectionTest,
+  Namespaces,
+  NewConnection
+} from '../api/types';
 import { sameJson } from './equality';
 import { Loader } from './loader';
 
@@ -61,9 +66,56 @@ export class ConnectionsModel implements IDisposable {
     await this.refresh();
   }
 
+  /** What the user gave, without its secrets. Rejects with RequestError. */
+  settings(name: string): Promise<NewConnection> {
+    return this.client.connection(name);
+  }
+
+  /** Secrets that are left out are kept. Rejects with RequestError. */
+  async update(connection: NewConnection): Promise<void> {
+    await this.client.changeConnection(connection);
+    this._namespaces.delete(connection.name);
+    await this.refresh();
+  }
+
+  /** Looks how far a connection leads; stores nothing. Rejects with RequestError. */
+  test(
+    connection: NewConnection,
+    signal?: AbortSignal
+  ): Promise<ConnectionTest> {
+    return this.client.testConnection(connection, signal);
+  }
+
+  /** What the endpoint said of its namespaces; null before it was asked. */
+  namespaces(name: string): Namespaces | null {
+    return this._namespaces.get(name) ?? null;
+  }
+
+  /** Asks the endpoint for its namespaces. Rejects with RequestError. */
+  async loadNamespaces(name: string): Promise<Namespaces> {
+    const namespaces = await this.client.namespaces(name);
+    if (!sameJson(namespaces, this.namespaces(name))) {
+      this._namespaces.set(name, namespaces);
+      this._emit();
+    }
+    return namespaces;
+  }
+
+  /** Shows another namespace's runs from now on. Rejects with RequestError. */
+  async chooseNamespace(name: string, namespace: string): Promise<void> {
+    await this.client.chooseNamespace(name, namespace);
+    const known = this.namespaces(name);
+    if (known) {
+      this._namespaces.set(name, { ...known, current: namespace });
+    }
+    await this.refresh();
+    this._emit();
+  }
+
   /** Rejects with RequestError. */
   async remove(name: string): Promise<void> {
     await this.client.removeConnection(name);
+    this._namespaces.delete(name);
     await this.refresh();
   }
 
@@ -96,12 +148,19 @@ export class ConnectionsModel implements IDisposable {
     this._connections = connections;
     this._error = error;
     if (!same) {
+      this._emit();
+    }
+  }
+
+  private _emit(): void {
+    if (!this._isDisposed) {
       this._changed.emit();
     }
   }
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _loader = new Loader(signal => this._load(signal));
+  private readonly _namespaces = new Map<string, Namespaces>();
   private _connections: readonly Connection[] | null = null;
   private _error: RequestError | null = null;
   private _subscription: IDisposable | null = null;

@@ -64,7 +64,8 @@ export function TextField(props: ITextFieldProps): JSX.Element {
           aria-invalid={!!fault}
           aria-required={required}
           spellCheck={false}
-          autoComplete="off"
+          // Browsers fill in passwords where "off" says not to.
+          autoComplete={input.type === 'password' ? 'new-password' : 'off'}
           onChange={event => onChange(event.target.value)}
         />
       )}

@@ -1,0 +1,99 @@
+/** The form's test: its button, and each step on the way to the endpoint with its mark. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import React from 'react';
+import type { ConnectionStep, ConnectionTest, State } from '../../api/types';
+import { StateIcon } from '../stateMark';
+import type { IFormPartProps } from './form';
+
+const MARKS: Record<ConnectionStep['state'], State> = {
+  ok: 'SUCCEEDED',
+  failed: 'FAILED',
+  skipped: 'SKIPPED'
+};
+
+export function TestSection(props: IFormPartProps): JSX.Element {
+  const { editor, trans } = props;
+  const { report, isTesting } = editor;
+  return (
+    <section
+      className="jp-PipelinesTest"
+      aria-label={trans.__('Test of the connection')}
+    >
+      <div className="jp-PipelinesTest-head">
+        <button
+          type="button"
+          className="jp-mod-styled jp-mod-reject"
+          onClick={() => (isTesting ? editor.cancelTest() : void editor.test())}
+        >
+          {isTesting ? trans.__('Stop the test') : trans.__('Test connection')}
+        </button>
+        <span role="status">
+          {isTesting
+            ? trans.__('Testing…')
+            : report && summarise(report, editor.isStale, trans)}
+        </span>
+      </div>
+      {report && (
+        <ol
+          className="jp-PipelinesTest-steps"
+          data-stale={isTesting || editor.isStale ? '' : undefined}
+        >
+          {report.steps.map(step => (
+            <Step key={step.name} step={step} trans={trans} />
+          ))}
+        </ol>
+      )}
+    </section>
+  );
+}
+
+function Step(props: {
+  step: ConnectionStep;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { step, trans } = props;
+  const word = {
+    ok: trans.__('passed'),
+    failed: trans.__('failed'),
+    skipped: trans.__('not tried')
+  }[step.state];
+  return (
+    <li data-state={step.state}>
+      <StateIcon state={MARKS[step.state]} />
+      <div>
+        <span className="jp-PipelinesTest-title">
+          {step.title}
+          <span className="jp-Pipelines-unseen">, {word}</span>
+        </span>
+        {step.message && (
+          <span className="jp-PipelinesTest-message">{step.message}</span>
+        )}
+        {step.next_step && (
+          <span className="jp-PipelinesTest-next">{step.next_step}</span>
+        )}
+      </div>
+    </li>
+  );
+}
+
+/** The outcome in a line. */
+function summarise(
+  report: ConnectionTest,
+  stale: boolean,
+  trans: TranslationBundle
+): string {
+  if (stale) {
+    return trans.__('Before your last change:');
+  }
+  const failed = report.steps.find(step => step.state === 'failed');
+  if (!report.ok) {
+    return failed
+      ? trans.__('Failed: %1', failed.title)
+      : trans.__('The test failed.');
+  }
+  const count = report.namespaces.length;
+  return [
+    report.version ? trans.__('Works: %1', report.version) : trans.__('Works'),
+    ...(count ? [trans._n('%1 namespace', '%1 namespaces', count)] : [])
+  ].join(' · ');
+}
