@@ -106,6 +106,16 @@ class Watcher:
             self._task = None
             self._stale = None
 
+    def move(self, backend: Backend) -> None:
+        """Looks at another backend from now on, for the same listeners."""
+        self._backend = backend
+        self._cursor = None  # what the former one gave means nothing here
+        for subject in self._subjects.values():
+            subject.due = True
+        if self._task is not None:
+            self._task.cancel()
+            self._task = asyncio.get_running_loop().create_task(self._watch())
+
     async def close(self, reason: str = "") -> None:
         """Ends the watching; with a reason, every listener is told it."""
         if reason:

@@ -52,8 +52,13 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user with nothing yet, and no Jupyter server."""
     for name in ("CONFIG", "DATA", "RUNTIME"):
         monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(tmp_path / name.lower()))
-    monkeypatch.delenv("JUPYTERLAB_PIPELINES_HOME", raising=False)
-    for name in ("KF_PIPELINES_ENDPOINT", "KF_PIPELINES_SA_TOKEN_PATH", "JPY_PARENT_PID"):
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    for name in (
+        "JPY_PARENT_PID", "JUPYTERLAB_PIPELINES_HOME", "JUPYTERLAB_PIPELINES_POD_SECRETS",
+        "KF_PIPELINES_ENDPOINT", "KF_PIPELINES_SA_TOKEN_PATH", "KF_PIPELINES_UI_ENDPOINT",
+        "KUBECONFIG", "KUBERNETES_SERVICE_HOST",
+    ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     yield tmp_path
     kill(tmp_path)
@@ -61,6 +66,10 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def new(name: str = "team", **fields: Any) -> NewConnection:
     return NewConnection.model_validate({"name": name, "host": "http://127.0.0.1:9", **fields})
+
+
+def stored(store: Store) -> list[str]:
+    return [one.settings.name for one in store.load().records]
 
 
 def token(value: str) -> dict[str, str]:
@@ -125,6 +134,7 @@ async def test_the_environments_endpoint_is_found(
     with pytest.raises(Conflict):
         await connections.remove("kubeflow")
     monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "user:secret@host")
+    monkeypatch.delenv("KF_PIPELINES_SA_TOKEN_PATH")
     assert len(await connections.list()) == 1
     await connections.close()
 
@@ -185,18 +195,18 @@ def test_a_file_that_others_may_read_is_closed_to_them() -> None:
     store = Store(connections_file())
     store.add(new(sign_in=token(CANARY)))
     store.path.chmod(0o644)
-    assert Store(store.path).load()[0].name == "team"
+    assert stored(Store(store.path)) == ["team"]
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
 
 
 def test_processes_see_each_others_changes() -> None:
     first, second = Store(connections_file()), Store(connections_file())
     first.add(new("a"))
-    assert [one.name for one in second.load()] == ["a"]
+    assert stored(second) == ["a"]
     second.add(new("b"))
-    assert [one.name for one in first.load()] == ["a", "b"]
+    assert stored(first) == ["a", "b"]
     first.remove("a")
-    assert [one.name for one in second.load()] == ["b"]
+    assert stored(second) == ["b"]
 
 
 def test_no_change_is_lost_when_many_write_at_once() -> None:
@@ -210,7 +220,7 @@ def test_no_change_is_lost_when_many_write_at_once() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(Store(connections_file()).load()) == 60
+    assert len(stored(Store(connections_file()))) == 60
     assert not list(connections_file().parent.glob(".connections-*"))
 
 
@@ -265,14 +275,14 @@ def test_a_file_of_the_first_version_is_read() -> None:
     connections_file().parent.mkdir(parents=True)
     connections_file().write_text(json.dumps({"connections": records}))
     store = Store(connections_file())
-    assert [one.sign_in for one in store.load()] == [
+    assert [one.settings.sign_in for one in store.load().records] == [
         TokenSignIn(token=SecretStr(CANARY)),
         TokenSignIn(file="/t"),
         TokenSignIn(variable="T"),
         NoSignIn(),
     ]
     store.add(new("e"))
-    assert [one.name for one in Store(connections_file()).load()] == ["a", "b", "c", "d", "e"]
+    assert stored(Store(connections_file())) == ["a", "b", "c", "d", "e"]
 
 
 @in_loop

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
@@ -21,8 +20,6 @@ from ..models import (
     Problem,
     TokenSignIn,
 )
-
-M = TypeVar("M", bound=BaseModel)
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -65,22 +62,6 @@ def checked(given: NewConnection, before: NewConnection | None = None) -> NewCon
             next_step="Correct it and try again.",
         )
     return one
-
-
-def without_secrets(connection: M) -> M:
-    """A copy in which every secret is null, as it may be read back."""
-    update: dict[str, object] = {}
-    for name in type(connection).model_fields:
-        value = getattr(connection, name)
-        if isinstance(value, SecretStr):
-            update[name] = None
-        elif isinstance(value, BaseModel):
-            update[name] = without_secrets(value)
-        elif isinstance(value, list):
-            update[name] = [
-                without_secrets(each) if isinstance(each, BaseModel) else each for each in value
-            ]
-    return connection.model_copy(update=update)
 
 
 def _keep_secrets(one: NewConnection, before: NewConnection) -> None:

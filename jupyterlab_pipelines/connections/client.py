@@ -17,7 +17,8 @@ from jupyter_core.paths import jupyter_runtime_dir
 from ..errors import UnsupportedFeature
 from ..models import NewConnection
 from .places import HOME_HEADER, default_home, home_id
-from .registry import LOCAL, Connections
+from .registry import Connections
+from .settings import LOCAL
 
 if TYPE_CHECKING:
     import kfp

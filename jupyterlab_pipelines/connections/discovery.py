@@ -1,27 +1,184 @@
-"""Connections that need no adding: what the environment says of a Kubeflow endpoint."""
+"""The connection that needs no adding: what the place says where the server runs."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from ..errors import BadInput
-from ..models import NewConnection, NoSignIn, TokenSignIn
+from ..models import (
+    CookieSignIn,
+    FoundIn,
+    HeaderSignIn,
+    NewConnection,
+    NoSignIn,
+    SignIn,
+    TokenSignIn,
+)
 from .checked import clean_host
+from .kubeconfig import Cluster, current_cluster
 
-#: The name of a connection found in the environment.
+#: The name of the connection that is found.
 FOUND = "kubeflow"
+#: Where a pod's tokens are mounted, if not at Kubernetes' own place.
+SECRETS_VARIABLE = "JUPYTERLAB_PIPELINES_POD_SECRETS"
+#: Where Kubeflow's own manifests put the services.
+_API = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
+_UI = "http://ml-pipeline-ui.kubeflow.svc.cluster.local"
+_SERVICE = "{server}/api/v1/namespaces/kubeflow/services/{name}:http/proxy"
 
 
-def found_connection() -> NewConnection | None:
-    """The endpoint that `KF_PIPELINES_ENDPOINT` names, with the token that is mounted for it."""
+@dataclass(frozen=True)
+class Found:
+    """A connection and where it was found. `cluster`: asked through Kubernetes' API server."""
+
+    settings: NewConnection
+    place: FoundIn
+    #: Nobody said that pipelines are there: it is worth showing only once it answers.
+    guessed: bool = False
+    cluster: Cluster | None = None
+
+
+def find_connection() -> Found | None:
+    """The best of what there is; reads some small files, and asks nobody."""
+    for way in (_environment, _pod, _kubeconfig):
+        if (found := _tried(way)) is not None:
+            return found
+    return None
+
+
+def _tried(way: Callable[[], Found | None]) -> Found | None:
+    try:
+        return way()
+    except BadInput:  # an address that cannot be one
+        return None
+
+
+def _environment() -> Found | None:
+    """`KF_PIPELINES_ENDPOINT`, signed in as the pod or as `kfp.Client` was told to."""
     endpoint = os.environ.get("KF_PIPELINES_ENDPOINT", "").strip()
     if not endpoint:
         return None
-    try:
-        host = clean_host(endpoint if "://" in endpoint else f"https://{endpoint}")
-    except BadInput:
-        return None
-    file = os.environ.get("KF_PIPELINES_SA_TOKEN_PATH")
-    return NewConnection(
-        name=FOUND, host=host, sign_in=TokenSignIn(file=file) if file else NoSignIn()
+    host = clean_host(_with_scheme(endpoint))
+    ui_host = os.environ.get("KF_PIPELINES_UI_ENDPOINT", "").strip()
+    token = _token_file()
+    # The default token is for the cluster: no other host is to see it unasked.
+    if token is not None and "KF_PIPELINES_SA_TOKEN_PATH" not in os.environ:
+        token = token if _in_cluster(host) else None
+    return Found(
+        NewConnection(
+            name=FOUND,
+            host=host,
+            ui_host=clean_host(_with_scheme(ui_host)) if ui_host else "",
+            namespace=_namespace(),
+            sign_in=TokenSignIn(file=token) if token else _from_context(),
+        ),
+        "environment",
     )
+
+
+def _pod() -> Found | None:
+    """Kubeflow's services as a pod of the cluster sees them."""
+    token = _token_file()
+    if token is None and not (os.environ.get("KUBERNETES_SERVICE_HOST") and _pod_namespace()):
+        return None
+    return Found(
+        NewConnection(
+            name=FOUND,
+            host=_API,
+            ui_host=_UI,
+            namespace=_namespace(),
+            sign_in=TokenSignIn(file=token) if token else _from_context(),
+        ),
+        "pod",
+        guessed=token is None,
+    )
+
+
+def _kubeconfig() -> Found | None:
+    """The pipelines of the cluster that kubectl would ask, through its API server."""
+    cluster = current_cluster()
+    if cluster is None:
+        return None
+    settings = NewConnection(
+        name=FOUND,
+        host=clean_host(_SERVICE.format(server=cluster.server, name="ml-pipeline")),
+        ui_host=_SERVICE.format(server=cluster.server, name="ml-pipeline-ui"),
+        namespace=_text(_context().get("namespace")) or cluster.namespace,
+    )
+    return Found(settings, "kubeconfig", guessed=True, cluster=cluster)
+
+
+# --- the parts ---------------------------------------------------------------------------------
+
+
+def _with_scheme(endpoint: str) -> str:
+    """An address with its scheme; plain names of a cluster's services speak HTTP."""
+    if "://" in endpoint:
+        return endpoint
+    scheme = "http" if _in_cluster(f"//{endpoint}") else "https"
+    return f"{scheme}://{endpoint}"
+
+
+def _in_cluster(host: str) -> bool:
+    name = urlsplit(host).hostname or ""
+    return bool(re.search(r"(\.svc|\.svc\.cluster\.local)\.?$", name))
+
+
+def _secrets() -> Path:
+    return Path(os.environ.get(SECRETS_VARIABLE) or "/var/run/secrets")
+
+
+def _token_file() -> str | None:
+    """The projected token's path, if it is mounted or promised."""
+    given = os.environ.get("KF_PIPELINES_SA_TOKEN_PATH")
+    if given:
+        return given
+    default = _secrets() / "kubeflow/pipelines/token"
+    return str(default) if default.is_file() else None
+
+
+def _pod_namespace() -> str:
+    try:
+        file = _secrets() / "kubernetes.io/serviceaccount/namespace"
+        return file.read_text(encoding="ascii").strip()[:253]
+    except (OSError, ValueError):
+        return ""
+
+
+def _namespace() -> str:
+    """What `kfp.Client` was told to use, else the pod's own."""
+    return _text(_context().get("namespace")) or _pod_namespace()
+
+
+def _context() -> dict[str, Any]:
+    """What `kfp.Client` keeps: a namespace, and a cookie or a header to sign in with."""
+    try:
+        content = json.loads(Path("~/.config/kfp/context.json").expanduser().read_bytes())
+    except (OSError, ValueError, RuntimeError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _from_context() -> SignIn:
+    context = _context()
+    cookie = _text(context.get("client_authentication_cookie"))
+    name = _text(context.get("client_authentication_header_name"))
+    value = _text(context.get("client_authentication_header_value"))
+    if cookie:
+        return CookieSignIn(cookie=SecretStr(cookie))
+    if name and value:
+        return HeaderSignIn(header=name, value=SecretStr(value))
+    return NoSignIn()
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""

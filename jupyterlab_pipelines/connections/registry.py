@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,28 +14,31 @@ from typing import TYPE_CHECKING, TypeAlias
 from ..backends.base import Backend, Health
 from ..errors import (
     BadInput,
-    Conflict,
-    NotFound,
     PipelinesError,
+    SignInNeeded,
     StoreBlocked,
     UnsupportedFeature,
 )
-from ..models import Connection, ConnectionKind, ConnectionState, NewConnection, Problem
+from ..models import (
+    Connection,
+    ConnectionKind,
+    ConnectionState,
+    ConnectionTest,
+    Namespaces,
+    NewConnection,
+)
 from ..service import Service
 from ..watch import Watcher
-from .checked import checked, without_secrets
-from .discovery import FOUND, found_connection
 from .places import connections_file, default_home
+from .settings import LOCAL, Known, Settings
 from .store import Store
 
 if TYPE_CHECKING:
+    from ..backends.kubeflow import KubeflowBackend
     from ..backends.local.backend import LocalBackend
 
 logger = logging.getLogger(__name__)
 
-LOCAL = "local"
-#: Names that are routes beside the connections.
-RESERVED = frozenset({LOCAL, FOUND, "connections", "events", "cells", "apis", "test"})
 #: Seconds between two looks at all connections while somebody listens.
 LOOK_INTERVAL = 15.0
 
@@ -43,9 +47,10 @@ Listener: TypeAlias = Callable[[list[Connection]], None]
 
 @dataclass
 class _Opened:
-    """A connection in use. `settings` is null for the embedded engine."""
+    """A connection in use. `known` and `remote` are null for the embedded engine."""
 
-    settings: NewConnection | None
+    known: Known | None
+    remote: KubeflowBackend | None
     service: Service
     watcher: Watcher
 
@@ -59,12 +64,13 @@ class Connections:
 
     def __init__(self, home: Path | None = None, *, store: Store | None = None) -> None:
         self.home = home or default_home()
-        self._store = store or Store(connections_file())
+        self._settings = Settings(store or Store(connections_file()))
         self._opened: dict[str, _Opened] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._listeners: list[Listener] = []
         self._looking: asyncio.Task[None] | None = None
         self._told: list[Connection] | None = None
+        self._answered: set[str] = set()
 
     # --- the list ------------------------------------------------------------------------------
 
@@ -74,86 +80,57 @@ class Connections:
         A store that cannot be read hides what it holds, but never `local`.
         """
         try:
-            settings = self._settings()
+            known = await asyncio.to_thread(self._settings.all)
         except StoreBlocked as error:
             logger.warning("%s %s", error.message, error.next_step)
-            settings = _found()
-        health = await asyncio.gather(self._health(LOCAL), *map(self._health, settings))
+            known = self._settings.found()
+        health = await asyncio.gather(self._health(LOCAL), *map(self._health, known))
         connections = [_shown(LOCAL, None, health[0])]
-        connections += [
-            _shown(name, one, state)
-            for (name, one), state in zip(settings.items(), health[1:], strict=True)
-        ]
+        for (name, one), state in zip(known.items(), health[1:], strict=True):
+            if state.state is not ConnectionState.UNREACHABLE:
+                self._answered.add(f"{name} {one.settings.host}")
+            elif one.guessed and f"{name} {one.settings.host}" not in self._answered:
+                continue  # a cluster without pipelines is nobody's connection
+            connections.append(_shown(name, one, state))
         return connections
 
     async def add(self, connection: NewConnection) -> Connection:
         """Stores a connection, secrets too. Raises BadInput, and Conflict on a name in use."""
-        if connection.name in RESERVED:
-            problem = Problem(message="is reserved", place="name")
-            raise BadInput(
-                f"The name {connection.name!r} is reserved.",
-                problems=[problem],
-                next_step="Choose another name.",
-            )
-        stored = checked(connection)
-        await asyncio.to_thread(self._store.add, stored)
-        return await self._look_at(stored)
+        await asyncio.to_thread(self._settings.add, connection)
+        return await self._look_at(connection.name)
 
     async def change(self, name: str, connection: NewConnection) -> Connection:
         """Replaces a connection; secrets left out are kept. Raises BadInput, Conflict, NotFound."""
-        if connection.name != name:
-            raise BadInput(
-                "A connection keeps its name.",
-                problems=[Problem(message=f"must be {name}", place="name")],
-                next_step="Add another connection, then remove this one.",
-            )
-        stored = checked(connection, self._added(name))
-        await asyncio.to_thread(self._store.change, stored)
-        return await self._look_at(stored)
+        await asyncio.to_thread(self._settings.change, name, connection)
+        return await self._look_at(name)
 
     async def remove(self, name: str) -> None:
         """Forgets a connection and its secrets; its runs stay where they are."""
-        self._added(name)
-        await asyncio.to_thread(self._store.remove, name)
+        await asyncio.to_thread(self._settings.remove, name)
         opened = self._opened.pop(name, None)
         if opened is not None:
-            await _close(opened, "The connection was removed.")
+            await opened.watcher.close("The connection was removed.")
+            await opened.service.close()
         await self._look()
 
-    def shown_settings(self, name: str) -> NewConnection:
-        """How a connection that the user added was given, without its secrets."""
-        return without_secrets(self._added(name))
-
-    async def _look_at(self, stored: NewConnection) -> Connection:
-        shown = _shown(stored.name, stored, await self._health(stored.name))
-        await self._look()
-        return shown
-
-    def _added(self, name: str) -> NewConnection:
-        """A connection that the user added. Raises Conflict for one that comes by itself."""
-        if name in (LOCAL, FOUND):
-            raise Conflict(
-                f"The connection {name!r} cannot be changed or removed.",
-                next_step="It comes with the environment."
-                if name == FOUND
-                else "It is part of the product.",
-            )
-        settings = self.settings(name)
-        assert settings is not None  # only `local` has none
-        return settings
+    async def test(self, connection: NewConnection) -> ConnectionTest:
+        """Looks at a connection before it is stored, step by step. Raises BadInput."""
+        settings = await asyncio.to_thread(self._settings.completed, connection)
+        backend = self._remote(settings.name, Known(settings), keeping=False)
+        try:
+            return await backend.test()
+        finally:
+            await backend.close()
 
     # --- one connection ------------------------------------------------------------------------
 
     def settings(self, name: str) -> NewConnection | None:
         """How a connection reaches its endpoint; null for the embedded engine. Raises NotFound."""
-        if name == LOCAL:
-            return None
-        settings = self._settings().get(name)
-        if settings is None:
-            raise NotFound(
-                f"There is no connection named {name!r}.", next_step="Add it, or choose another."
-            )
-        return settings
+        return None if name == LOCAL else self._settings.get(name).settings
+
+    def shown_settings(self, name: str) -> NewConnection:
+        """How a connection that the user added was given, without its secrets."""
+        return self._settings.shown(name)
 
     def service(self, name: str) -> Service:
         """The desk of a connection, opened when first asked for. Raises NotFound."""
@@ -162,6 +139,25 @@ class Connections:
     def watcher(self, name: str) -> Watcher:
         """The one watcher of a connection; for the event loop that serves it."""
         return self._open(name).watcher
+
+    async def namespaces(self, name: str) -> Namespaces:
+        """The namespaces that the user may see; none where the engine has none."""
+        if name == LOCAL:
+            return Namespaces(namespaces=[], current="", multi_user=False)
+        remote = self._open(name).remote
+        assert remote is not None  # only `local` is none
+        seen = await remote.namespaces()
+        if seen.multi_user:
+            chosen = await asyncio.to_thread(self._settings.namespaces, name)
+            seen.namespaces = sorted({*seen.namespaces, *chosen})
+        return seen
+
+    async def choose_namespace(self, name: str, namespace: str) -> Connection:
+        """Shows the runs of another namespace from now on. Raises BadInput and NotFound."""
+        if name == LOCAL:
+            raise BadInput("The embedded engine has no namespaces.", next_step="")
+        await asyncio.to_thread(self._settings.choose_namespace, name, namespace)
+        return await self._look_at(name)
 
     def local_backend(self) -> LocalBackend:
         """The embedded engine's backend. Raises UnsupportedFeature where it cannot run."""
@@ -213,26 +209,36 @@ class Connections:
 
     # --- building ------------------------------------------------------------------------------
 
-    def _settings(self) -> dict[str, NewConnection]:
-        return _found() | {one.name: one for one in self._store.load()}
+    async def _look_at(self, name: str) -> Connection:
+        known = await asyncio.to_thread(self._settings.get, name)
+        shown = _shown(name, known, await self._health(name))
+        await self._look()
+        return shown
 
     async def _health(self, name: str) -> Health:
         try:
             return await self.service(name).health()
         except PipelinesError as error:
-            return Health(ConnectionState.UNSUPPORTED, f"{error.message} {error.next_step}")
+            signed_out = isinstance(error, SignInNeeded)
+            state = ConnectionState.SIGN_IN if signed_out else ConnectionState.UNSUPPORTED
+            return Health(state, f"{error.message} {error.next_step}")
 
     def _open(self, name: str) -> _Opened:
-        settings = self.settings(name)
-        opened = self._opened.get(name)
-        if opened is not None and opened.settings == settings:
-            return opened
-        if opened is not None:  # another process changed it
-            task = asyncio.get_running_loop().create_task(_close(opened, "It was changed."))
+        known = None if name == LOCAL else self._settings.get(name)
+        before = self._opened.get(name)
+        if before is not None and (known is None or known.same(before.known)):
+            return before
+        remote = None if known is None else self._remote(name, known)
+        backend = remote or self._local()
+        if before is None:
+            watcher = Watcher(backend, name)
+        else:  # it was changed, here or in another process: who listens goes on listening
+            watcher = before.watcher
+            watcher.move(backend)
+            task = asyncio.get_running_loop().create_task(before.service.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
-        backend = self._local() if settings is None else _kubeflow(settings)
-        opened = _Opened(settings, Service(backend, name), Watcher(backend, name))
+        opened = _Opened(known, remote, Service(backend, name), watcher)
         self._opened[name] = opened
         return opened
 
@@ -246,32 +252,43 @@ class Connections:
             ) from error
         return LocalBackend(self.home / "local")
 
+    def _remote(self, name: str, known: Known, *, keeping: bool = True) -> KubeflowBackend:
+        from ..backends.kubeflow import Certificates, cluster_backend, kubeflow_backend
 
-def _found() -> dict[str, NewConnection]:
-    found = found_connection()
-    return {found.name: found} if found else {}
+        if known.locked:
+            raise SignInNeeded(
+                f"The keyring does not give the secrets of {name!r}.",
+                next_step="Unlock it, or change the connection and give them again.",
+            )
+        if known.cluster is not None:
+            one = known.cluster
+            files = Certificates(one.ca, one.client_certificate, one.client_key, one.verified)
+            return cluster_backend(known.settings, files)
+        keeper = functools.partial(self._settings.refresh_token, name) if keeping else None
+        return kubeflow_backend(known.settings, keeper)
 
 
-def _kubeflow(settings: NewConnection) -> Backend:
-    from ..backends.kubeflow import KubeflowBackend, sign_in_method
-
-    return KubeflowBackend(settings.host, sign_in_method(settings), namespace=settings.namespace)
-
-
-def _shown(name: str, settings: NewConnection | None, health: Health) -> Connection:
+def _shown(name: str, known: Known | None, health: Health) -> Connection:
+    if known is None:
+        return Connection(
+            name=name, kind=ConnectionKind.LOCAL, state=health.state, message=health.message
+        )
+    sure = not known.guessed or health.state is ConnectionState.READY
     return Connection(
         name=name,
-        kind=ConnectionKind.LOCAL if settings is None else ConnectionKind.KUBEFLOW,
-        host="" if settings is None else settings.host,
-        ui_host="" if settings is None else settings.ui_host,
-        namespace="" if settings is None else settings.namespace,
-        sign_in="none" if settings is None else settings.sign_in.method,
+        kind=ConnectionKind.KUBEFLOW,
+        host=known.settings.host,
+        ui_host=known.settings.ui_host,
+        namespace=known.settings.namespace,
+        sign_in="kubeconfig" if known.cluster else known.settings.sign_in.method,
+        found=known.found,
+        preferred=bool(known.found) and sure,
         state=health.state,
         message=health.message,
-        removable=name not in (LOCAL, FOUND),
+        removable=not known.found,
     )
 
 
-async def _close(opened: _Opened, reason: str = "") -> None:
-    await opened.watcher.close(reason)
+async def _close(opened: _Opened) -> None:
+    await opened.watcher.close()
     await opened.service.close()

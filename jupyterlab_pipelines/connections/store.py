@@ -1,4 +1,4 @@
-"""The file of connections that the user added: secrets included, readable by the user only."""
+"""The file of connections that the user added, and of what was chosen for found ones."""
 
 from __future__ import annotations
 
@@ -6,95 +6,196 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from ..errors import Conflict, NotFound, StoreBlocked
 from ..models import NewConnection
+from .secrets import merged, present_form, split
+from .vault import Vault, VaultLocked, os_vault
 
-_RECORDS = TypeAdapter(list[NewConnection])
 _NEXT_STEP = "Check the file's permissions and its disk."
+#: Seconds until a keyring that did not answer is asked again.
+_ASK_AGAIN = 60.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """A stored connection. `vault` names its secrets' place in the keyring; empty: the file.
+
+    `locked` says that the keyring does not give them: they are missing in `settings`.
+    """
+
+    settings: NewConnection
+    vault: str = ""
+    locked: bool = False
+
+
+@dataclass(frozen=True)
+class Content:
+    """Connections in the order of their adding, and namespaces by host, the chosen one first."""
+
+    records: tuple[Record, ...] = ()
+    namespaces: dict[str, list[str]] = field(default_factory=dict)
+
+    def find(self, name: str) -> Record | None:
+        """The connection of this name."""
+        return next((one for one in self.records if one.settings.name == name), None)
 
 
 class Store:
     """Connections by name in one JSON file, which any process of the user may open.
 
-    The file is replaced as a whole, so that a reader never sees half of it. Raises StoreBlocked
-    where it cannot be read or written; its content is never part of a message.
+    Secrets are in the operating system's keyring where there is one, else in the file, which is
+    the user's alone. It is replaced as a whole, so that a reader never sees half of it. Raises
+    StoreBlocked where it cannot be read or written; its content is never part of a message.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, vault: Callable[[], Vault | None] = os_vault) -> None:
         self.path = path
-        self._read: tuple[tuple[int, int, int], list[NewConnection]] | None = None
+        self._find_vault = vault
+        self._read: tuple[tuple[int, int, int], Content] | None = None
+        self._locked_until = 0.0
 
-    def load(self) -> list[NewConnection]:
-        """The stored connections in the order of their adding; none where there is no file."""
+    def load(self) -> Content:
+        """What is stored; nothing where there is no file."""
         try:
             status = self.path.stat()
             stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
-            if self._read is None or self._read[0] != stamp:
+            if self._read is None or self._read[0] != stamp or self._may_unlock():
                 if os.name == "posix" and status.st_mode & 0o077:
                     self.path.chmod(0o600)
                 self._read = (stamp, self._parsed())
         except FileNotFoundError:
-            return []
+            return Content()
         except OSError as error:
             raise StoreBlocked(
                 f"{self.path} cannot be read: {error.strerror}.", next_step=_NEXT_STEP
             ) from error
-        return list(self._read[1])
+        return self._read[1]
 
     def add(self, connection: NewConnection) -> None:
         """Stores one more. Raises Conflict where the name is taken."""
         with self._exclusive():
             known = self.load()
-            if any(one.name == connection.name for one in known):
+            if known.find(connection.name) is not None:
                 raise Conflict(
                     f"There is a connection named {connection.name!r} already.",
                     next_step="Choose another name, or remove the other one first.",
                 )
-            self._write([*known, connection])
+            self._write(replace(known, records=(*known.records, self._kept(connection))))
 
     def change(self, connection: NewConnection) -> None:
         """Replaces the one of the same name. Raises NotFound."""
         with self._exclusive():
             known = self.load()
-            if all(one.name != connection.name for one in known):
-                raise NotFound(f"There is no connection named {connection.name!r}.")
-            self._write([connection if one.name == connection.name else one for one in known])
+            before = known.find(connection.name)
+            if before is None:
+                raise _unknown(connection.name)
+            kept = self._kept(connection)
+            records = tuple(kept if one is before else one for one in known.records)
+            self._write(replace(known, records=records))
+            self._forget(before)
 
     def remove(self, name: str) -> None:
         """Forgets one with its secrets. Raises NotFound."""
         with self._exclusive():
             known = self.load()
-            rest = [one for one in known if one.name != name]
-            if len(rest) == len(known):
-                raise NotFound(f"There is no connection named {name!r}.")
-            self._write(rest)
+            gone = known.find(name)
+            if gone is None:
+                raise _unknown(name)
+            records = tuple(one for one in known.records if one is not gone)
+            self._write(replace(known, records=records))
+            self._forget(gone)
 
-    def _parsed(self) -> list[NewConnection]:
+    def choose_namespace(self, host: str, namespace: str) -> None:
+        """Keeps the namespace that is to be shown of a host; an empty one is its default."""
+        with self._exclusive():
+            known = self.load()
+            others = [one for one in known.namespaces.get(host, []) if one != namespace]
+            chosen = {**known.namespaces, host: [namespace, *others][:50]}
+            self._write(replace(known, namespaces=chosen))
+
+    # --- secrets -------------------------------------------------------------------------------
+
+    def _kept(self, connection: NewConnection) -> Record:
+        """A connection whose secrets are in the keyring by now, if there is one."""
+        _, secrets = split(connection)
+        vault = self._find_vault() if secrets else None
+        if vault is None:
+            return Record(connection)
+        name = uuid.uuid4().hex
         try:
-            records = json.loads(self.path.read_bytes())["connections"]
-            return _RECORDS.validate_python([_present_form(record) for record in records])
+            vault.put(name, secrets)
+        except VaultLocked:
+            return Record(connection)
+        return Record(connection, name)
+
+    def _forget(self, record: Record) -> None:
+        vault = self._find_vault() if record.vault else None
+        if vault is not None:
+            vault.forget(record.vault)
+
+    def _opened(self, content: dict[str, Any]) -> Record:
+        """A record of the file with its secrets from wherever they are."""
+        content = present_form(content)
+        name = str(content.pop("vault", ""))
+        secrets: dict[str, str] = {}
+        if name:
+            known = None if self._read is None else self._read[1].records
+            same = next((one for one in known or () if one.vault == name), None)
+            if same is not None and not same.locked:
+                secrets = split(same.settings)[1]  # a name is given once
+            else:
+                vault = self._find_vault()
+                with contextlib.suppress(VaultLocked):
+                    secrets = {} if vault is None else vault.get(name)
+        locked = bool(name) and not secrets
+        if locked:
+            self._locked_until = time.monotonic() + _ASK_AGAIN
+        return Record(NewConnection.model_validate(merged(content, secrets)), name, locked)
+
+    def _may_unlock(self) -> bool:
+        locked = self._read is not None and any(one.locked for one in self._read[1].records)
+        return locked and time.monotonic() > self._locked_until
+
+    # --- the file ------------------------------------------------------------------------------
+
+    def _parsed(self) -> Content:
+        try:
+            content = json.loads(self.path.read_bytes())
+            records = tuple(self._opened(record) for record in content["connections"])
+            namespaces = {
+                str(host): [str(one) for one in names]
+                for host, names in content.get("namespaces", {}).items()
+            }
         except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
-            # Neither the text nor pydantic's message may be shown: both hold tokens.
+            # Neither the text nor pydantic's message may be shown: both hold secrets.
             raise StoreBlocked(
                 f"{self.path} is damaged.",
                 next_step="Repair it, or delete it and add the connections again.",
             ) from None
+        return Content(records, namespaces)
 
-    def _write(self, connections: list[NewConnection]) -> None:
-        records = _RECORDS.dump_python(connections, exclude_none=True)
-        content = {"connections": revealed(records)}
+    def _write(self, content: Content) -> None:
+        connections = []
+        for record in content.records:
+            shown, secrets = split(record.settings)
+            written = {**shown, "vault": record.vault} if record.vault else merged(shown, secrets)
+            connections.append(written)
+        text = json.dumps({"connections": connections, "namespaces": content.namespaces}, indent=2)
         # mkstemp makes the file with mode 600.
         handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".connections-")
         temporary = Path(name)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(content, file, indent=2)
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self.path)
@@ -104,7 +205,7 @@ class Store:
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Keeps other processes from adding or removing meanwhile."""
+        """Keeps other processes from changing anything meanwhile."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with (self.path.parent / "connections.lock").open("a") as lock, _locked(lock.fileno()):
@@ -115,26 +216,10 @@ class Store:
             ) from error
 
 
-def revealed(value: Any) -> Any:
-    """Dumped models as JSON values, secrets as they are: for the store, never to be shown."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, dict):
-        return {name: revealed(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [revealed(each) for each in value]
-    return value
-
-
-def _present_form(record: dict[str, Any]) -> dict[str, Any]:
-    """A record as it is written today; the first version had its token in three flat fields."""
-    record = dict(record)
-    former = {
-        field: record.pop(name)
-        for name, field in (("token", "token"), ("token_file", "file"), ("token_env", "variable"))
-        if name in record
-    }
-    return {**record, "sign_in": {"method": "token", **former}} if former else record
+def _unknown(name: str) -> NotFound:
+    return NotFound(
+        f"There is no connection named {name!r}.", next_step="Add it, or choose another."
+    )
 
 
 @contextlib.contextmanager

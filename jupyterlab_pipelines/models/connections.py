@@ -29,6 +29,9 @@ class ConnectionState(str, Enum):
     UNSUPPORTED = "unsupported"
 
 
+FoundIn: TypeAlias = Literal["", "pod", "environment", "kubeconfig"]
+
+
 class Connection(Model):
     """A named backend as the browser sees it; it never carries a secret."""
 
@@ -38,9 +41,7 @@ class Connection(Model):
     ui_host: str = Field("", description="The UI server's address where it is another one.")
     namespace: str = ""
     sign_in: str = Field("none", description="The method of signing in, e.g. `token`.")
-    found: Literal["", "pod", "environment", "context", "kubeconfig"] = Field(
-        "", description="Where it was found; empty where the user added it."
-    )
+    found: FoundIn = Field("", description="Where it was found; empty where the user added it.")
     preferred: bool = Field(False, description="The panel opens on it.")
     state: ConnectionState
     message: str = Field("", description="Why it is not ready and what to do; empty when ready.")
@@ -181,6 +182,6 @@ class Namespaces(Model):
 
 
 class NamespaceChoice(Model):
-    """The namespace whose runs a connection is to show."""
+    """The namespace whose runs a connection is to show; empty: none."""
 
-    namespace: str
+    namespace: str = Field(pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=63)

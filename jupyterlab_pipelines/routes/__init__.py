@@ -8,7 +8,13 @@ from .apis import ApisHandler
 from .artifacts import ArtifactHandler
 from .base import Desk, Door
 from .cells import PlanHandler, ProbeHandler, RunStepHandler
-from .connections import ConnectionHandler, ConnectionsHandler
+from .connections import (
+    ConnectionHandler,
+    ConnectionsHandler,
+    ConnectionTestHandler,
+    NamespaceHandler,
+    NamespacesHandler,
+)
 from .events import EventsHandler
 from .link import LinkHandler
 from .pipelines import DescribeHandler
@@ -24,6 +30,7 @@ _RUN = rf"{_CONNECTION}/runs/(?P<run_id>[A-Za-z0-9][A-Za-z0-9_-]{{0,127}})"
 #: Patterns below `pipelines/`, the first that fits wins. Ids never hold a dot, a slash or a `%`.
 ROUTES: list[tuple[str, type[Door]]] = [
     (r"connections", ConnectionsHandler),
+    (r"connections/test", ConnectionTestHandler),
     (rf"connections/{_CONNECTION}", ConnectionHandler),
     (r"events", EventsHandler),
     (r"cells/probe", ProbeHandler),
@@ -31,6 +38,8 @@ ROUTES: list[tuple[str, type[Door]]] = [
     (rf"{_CONNECTION}/pipelines/describe", DescribeHandler),
     (rf"{_CONNECTION}/cells/plan", PlanHandler),
     (rf"{_CONNECTION}/cells/run", RunStepHandler),
+    (rf"{_CONNECTION}/namespaces", NamespacesHandler),
+    (rf"{_CONNECTION}/namespace", NamespaceHandler),
     (rf"{_CONNECTION}/storage", StorageHandler),
     (rf"{_CONNECTION}/clean", CleanHandler),
     (rf"{_CONNECTION}/runs", RunsHandler),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..connections.places import HOME_HEADER, home_id
-from ..models import NewConnection, TokenSignIn
+from ..models import NamespaceChoice, NewConnection, TokenSignIn
 from .base import PipelinesHandler, allowed
 
 
@@ -42,6 +42,33 @@ class ConnectionHandler(PipelinesHandler):
         await self.connections.remove(connection)
         self.set_status(204)
         self.finish()
+
+
+class ConnectionTestHandler(PipelinesHandler):
+    """The way to a connection that is not stored yet, step by step."""
+
+    @allowed("write")
+    async def post(self) -> None:
+        given = self.body(NewConnection)
+        await authorize_command(self, given)
+        self.answer(await self.connections.test(given))
+
+
+class NamespacesHandler(PipelinesHandler):
+    """The namespaces that the user may see."""
+
+    @allowed("read")
+    async def get(self, connection: str) -> None:
+        self.answer(await self.connections.namespaces(connection))
+
+
+class NamespaceHandler(PipelinesHandler):
+    """The namespace whose runs are shown."""
+
+    @allowed("write")
+    async def put(self, connection: str) -> None:
+        choice = self.body(NamespaceChoice)
+        self.answer(await self.connections.choose_namespace(connection, choice.namespace))
 
 
 async def authorize_command(handler: PipelinesHandler, given: NewConnection) -> None:

@@ -167,7 +167,7 @@ export interface Connection {
   /**
    * Where it was found; empty where the user added it.
    */
-  found: '' | 'pod' | 'environment' | 'context' | 'kubeconfig';
+  found: '' | 'pod' | 'environment' | 'kubeconfig';
   /**
    * The panel opens on it.
    */
@@ -433,7 +433,7 @@ export interface LogChunk {
   attempt: number;
 }
 /**
- * The namespace whose runs a connection is to show.
+ * The namespace whose runs a connection is to show; empty: none.
  */
 export interface NamespaceChoice {
   namespace: string;

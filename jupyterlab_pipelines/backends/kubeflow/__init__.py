@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from .backend import KubeflowBackend
+from .connect import cluster_backend, kubeflow_backend
 from .sign_in import BearerToken, sign_in_method
+from .tls import Certificates
 
-__all__ = ["BearerToken", "KubeflowBackend", "sign_in_method"]
+__all__ = [
+    "BearerToken",
+    "Certificates",
+    "KubeflowBackend",
+    "cluster_backend",
+    "kubeflow_backend",
+    "sign_in_method",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -14,7 +15,9 @@ from ...errors import NotFound, PipelinesError, SignInNeeded
 from ...models import (
     ConnectionKind,
     ConnectionState,
+    ConnectionTest,
     LogChunk,
+    Namespaces,
     Problem,
     Run,
     RunGraph,
@@ -26,7 +29,7 @@ from ...models import (
 )
 from ...pipeline_text import split
 from ..base import ApiRequest, ApiResponse, ArtifactContent, Changes, Health
-from . import artifacts, logs
+from . import artifacts, diagnosis, logs, namespaces
 from .changes import ChangeLog
 from .code import add_code
 from .endpoint import Endpoint
@@ -37,7 +40,10 @@ from .sign_in import SignInMethod
 
 
 class KubeflowBackend:
-    """The API at `host`, asked as `sign_in` says. Its runs live there; nothing is kept here."""
+    """The API at `host`, asked as `sign_in` says. Its runs live there; nothing is kept here.
+
+    `ui` is the UI server's endpoint, with logs, artifacts and metadata; null: the same host's.
+    """
 
     kind = ConnectionKind.KUBEFLOW
     watch_interval = 3.0
@@ -48,10 +54,13 @@ class KubeflowBackend:
         sign_in: SignInMethod | None = None,
         *,
         namespace: str = "",
+        ui: Endpoint | None = None,
+        tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._endpoint = Endpoint(host, sign_in, transport=transport, sleep=sleep)
+        self._endpoint = Endpoint(host, sign_in, tls=tls, transport=transport, sleep=sleep)
+        self._ui = ui or self._endpoint
         self._namespace = namespace
         self._listing = Listing(self._endpoint, namespace)
         self._changes = ChangeLog(self._endpoint, self._listing, namespace)
@@ -71,6 +80,14 @@ class KubeflowBackend:
             return Health(state, f"{error.message} {error.next_step}".strip())
         return Health(ConnectionState.READY)
 
+    async def test(self) -> ConnectionTest:
+        """The way to the endpoint, step by step, up to the first that fails."""
+        return await diagnosis.look(self._endpoint, self._ui, self._namespace)
+
+    async def namespaces(self) -> Namespaces:
+        """The namespaces that the user may see here."""
+        return await namespaces.read(self._endpoint, self._namespace)
+
     async def api(self, request: ApiRequest) -> ApiResponse:
         """The endpoint's own answer, streamed."""
         return await pass_through(self._endpoint, request)
@@ -78,6 +95,8 @@ class KubeflowBackend:
     async def close(self) -> None:
         """Closes every connection."""
         await self._endpoint.close()
+        if self._ui is not self._endpoint:
+            await self._ui.close()
 
     # --- runs ----------------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ import asyncio
 import email.utils
 import json
 import random
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -50,6 +52,18 @@ _ERRORS: Mapping[int, type[PipelinesError]] = {
 }
 
 
+@dataclass(frozen=True)
+class _Request:
+    """A request before it is signed; `html` as in `Endpoint.open`."""
+
+    method: str
+    url: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    content: bytes | AsyncIterator[bytes]
+    html: bool
+
+
 class Endpoint:
     """The API below `host`, which may have a path. Nothing but this host is ever asked.
 
@@ -61,14 +75,19 @@ class Endpoint:
         host: str,
         sign_in: SignInMethod | None = None,
         *,
+        tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.host = host.rstrip("/")
+        parts = urlsplit(self.host)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
         self._sign_in = sign_in
+        self.tls = tls
         self._sleep = sleep
         self._client = httpx.AsyncClient(
             transport=transport,
+            verify=True if tls is None else tls,
             timeout=failures.timeout(),
             limits=httpx.Limits(max_connections=40, max_keepalive_connections=10),
             follow_redirects=False,
@@ -77,30 +96,44 @@ class Endpoint:
     async def close(self) -> None:
         """Closes every connection."""
         await self._client.aclose()
-        if self._sign_in is not None:
-            await self._sign_in.close()
 
     async def json(
         self, method: str, path: str, *, query: Query = (), body: Any = None, retries: int = RETRIES
     ) -> dict[str, Any]:
         """The JSON object that the endpoint answers; an error status is raised."""
+        answer = await self.value(method, path, query=query, body=body, retries=retries)
+        if not isinstance(answer, dict):
+            raise self._not_json(json.dumps(answer)[:1000].encode())
+        return answer
+
+    async def value(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: Any = None,
+        retries: int = RETRIES,
+        html: bool = False,
+        at_origin: bool = False,
+    ) -> Any:
+        """Any JSON that is answered; `html` and `at_origin` as in `open`."""
         headers = {"Accept": "application/json"}
         content = b""
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body).encode()
-        opened = self.open(method, path, query, headers, content, retries=retries)
+        opened = self.open(
+            method, path, query, headers, content, retries=retries, html=html, at_origin=at_origin
+        )
         async with opened as response:
             text = await self._whole(response)
         if response.status_code >= 400:
             raise self.refusal(response.status_code, text)
         try:
-            answer = json.loads(text or b"{}")
+            return json.loads(text or b"{}")
         except (ValueError, RecursionError):
             raise self._not_json(text) from None
-        if not isinstance(answer, dict):
-            raise self._not_json(text)
-        return answer
 
     @asynccontextmanager
     async def open(
@@ -113,15 +146,23 @@ class Endpoint:
         *,
         retries: int = RETRIES,
         html: bool = False,
+        at_origin: bool = False,
     ) -> AsyncIterator[httpx.Response]:
         """An answer whose body is still to be read; any status but a sign-in's is returned.
 
         Only a GET is ever sent twice. `html` says that a page is what is asked for; else one is
-        taken for a login. What breaks while the body is read is raised as our error too.
+        taken for a login. `at_origin` leaves the path of the host out. What breaks while the body
+        is read is raised as our error too.
         """
-        response = await self._answer(
-            method, path, query, headers or {}, content, retries, html=html
+        request = _Request(
+            method,
+            (self._origin if at_origin else self.host) + path,
+            tuple(query),
+            headers or {},
+            content,
+            html,
         )
+        response = await self._answer(request, retries)
         try:
             if (error := self._signed_out(response, html=html)) is not None:
                 raise error
@@ -144,42 +185,25 @@ class Endpoint:
 
     # --- one request ---------------------------------------------------------------------------
 
-    async def _answer(
-        self,
-        method: str,
-        path: str,
-        query: Query,
-        headers: Mapping[str, str],
-        content: bytes | AsyncIterator[bytes],
-        retries: int,
-        *,
-        html: bool,
-    ) -> httpx.Response:
-        again = method == "GET"
+    async def _answer(self, request: _Request, retries: int) -> httpx.Response:
+        again = request.method == "GET"
         renewed = False
         attempt = 0
         while True:
             signed = {} if self._sign_in is None else await self._sign_in.headers()
             try:
-                with self._as_errors(method):
-                    response = await self._send(method, path, query, {**headers, **signed}, content)
+                with self._as_errors(request.method):
+                    response = await self._send(request, signed)
             except BadUpstream:
                 if not again or attempt >= retries:
                     raise
                 pause: float | None = None
             else:
-                status = response.status_code
-                if (
-                    not renewed
-                    and self._sign_in is not None
-                    and isinstance(self._signed_out(response, html=html), SignInNeeded)
-                    and self._sign_in.refused(signed)
-                    and again
-                ):
+                if not renewed and self._may_renew(response, request, signed) and again:
                     await response.aclose()
                     renewed = True
                     continue
-                if not (again and status in _RETRIED and attempt < retries):
+                if not (again and response.status_code in _RETRIED and attempt < retries):
                     return response
                 pause = _retry_after(response)
                 if pause is not None and pause > MAX_RETRY_AFTER:
@@ -189,24 +213,23 @@ class Endpoint:
             await self._sleep(jittered if pause is None else pause)
             attempt += 1
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        query: Query,
-        headers: Mapping[str, str],
-        content: bytes | AsyncIterator[bytes],
-    ) -> httpx.Response:
-        # Unpacked bytes have lengths and ranges that can be passed on.
-        sent = {"Accept-Encoding": "identity", **headers}
-        request = self._client.build_request(
-            method,
-            self.host + path,
-            params=list(query) or None,
-            headers=sent,
-            content=content or None,
+    def _may_renew(
+        self, response: httpx.Response, request: _Request, signed: Mapping[str, str]
+    ) -> bool:
+        """Whether it was the sign-in that was refused, and another one can be made."""
+        refused = isinstance(self._signed_out(response, html=request.html), SignInNeeded)
+        return refused and self._sign_in is not None and self._sign_in.refused(signed)
+
+    async def _send(self, request: _Request, signed: Mapping[str, str]) -> httpx.Response:
+        built = self._client.build_request(
+            request.method,
+            request.url,
+            params=request.query or None,
+            # Unpacked bytes have lengths and ranges that can be passed on.
+            headers={"Accept-Encoding": "identity", **request.headers, **signed},
+            content=request.content or None,
         )
-        return await self._client.send(request, stream=True)
+        return await self._client.send(built, stream=True)
 
     async def _whole(self, response: httpx.Response) -> bytes:
         content = bytearray()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import httpx
 
 from ...errors import BadUpstream, Unreachable, UpstreamTimeout
@@ -42,16 +44,57 @@ class AsErrors:
                 if sent
                 else None,
             ) from None
+        if isinstance(error, httpx.HTTPError) and (cause := _tls_error(error)) is not None:
+            # TLS 1.3 refuses a client's certificate only after the handshake.
+            raise Unreachable(f"{host} cannot be reached: {tls_reason(cause)}.") from None
         if isinstance(error, (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)):
             raise BadUpstream(f"{host} broke off its answer.") from None
 
 
 def _reason(error: httpx.HTTPError) -> str:
+    cause = _tls_error(error)
+    if cause is not None:
+        return tls_reason(cause)
     text = str(error)
-    if "CERTIFICATE" in text.upper() or "SSL" in text.upper():
-        return "its TLS certificate is not trusted"
     if "Name or service" in text or "getaddrinfo" in text or "nodename" in text:
         return "its name is not known"
     if "refused" in text or "All connection attempts failed" in text:
         return "the connection was refused"
     return "no connection could be made"
+
+
+def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """The TLS library's own error, which httpx hides below its own."""
+    for _ in range(8):
+        if error is None or isinstance(error, ssl.SSLError):
+            break
+        error = error.__cause__ or error.__context__
+    return error if isinstance(error, ssl.SSLError) else None
+
+
+#: OpenSSL's verification codes in the user's words.
+_VERIFICATION = {
+    9: "its certificate is not valid yet",
+    10: "its certificate has expired",
+    18: "its certificate is signed by itself",
+    19: "its certificate is signed by an unknown authority",
+    20: "its certificate is signed by an unknown authority",
+    21: "its certificate is signed by an unknown authority",
+    23: "its certificate was revoked",
+    62: "its certificate is for another host",
+    64: "its certificate is for another address",
+}
+
+
+def tls_reason(error: ssl.SSLError) -> str:
+    """Why no TLS connection was made."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _VERIFICATION.get(error.verify_code, f"its certificate: {error.verify_message}")
+    text = f"{error.reason or ''} {error}".upper()
+    if "CERTIFICATE_REQUIRED" in text or "CERTIFICATE REQUIRED" in text:
+        return "it asks for a client certificate"
+    if "ALERT" in text and ("UNKNOWN_CA" in text or "CERTIFICATE" in text or "UNKNOWN CA" in text):
+        return "it does not accept the client certificate"
+    if "WRONG_VERSION" in text or "HTTP_REQUEST" in text or "RECORD_LAYER" in text:
+        return "it does not speak TLS at this port"
+    return "the TLS handshake failed"

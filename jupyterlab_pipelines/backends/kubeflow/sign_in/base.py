@@ -31,10 +31,6 @@ class SignInMethod(Protocol):
         """What no text may show, should the endpoint echo it."""
         ...
 
-    async def close(self) -> None:
-        """Closes what was opened for signing in."""
-        ...
-
 
 def clean_token(text: str, source: str) -> str:
     """A token without the space around it. Raises SignInNeeded naming `source`, not the text."""

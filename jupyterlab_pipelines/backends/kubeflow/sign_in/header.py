@@ -25,9 +25,6 @@ class Header:
         """The value, and the parts of it that an endpoint could echo alone."""
         return [self.value, *(one for one in re.split(r"[\s;]|\b=", self.value) if len(one) > 7)]
 
-    async def close(self) -> None:
-        """Nothing is open."""
-
 
 def cookie(value: str) -> Header:
     """A session cookie of Dex or oauth2-proxy, as `name=value`; several are joined by `;`."""

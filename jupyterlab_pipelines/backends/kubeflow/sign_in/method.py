@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import ssl
+
 from pydantic import SecretStr
 
-from ....errors import UnsupportedFeature
-from ....models import CookieSignIn, HeaderSignIn, NewConnection, NoSignIn, TokenSignIn
+from .... import models
 from .base import SignInMethod
+from .dex import DexSignIn
 from .header import Header, cookie
+from .iap import iap_sign_in
+from .oidc import OidcSignIn, RefreshTokens
 from .token import BearerToken
 
 
-def sign_in_method(settings: NewConnection) -> SignInMethod | None:
-    """How requests to a connection sign in; null where they need not."""
+def sign_in_method(
+    settings: models.NewConnection,
+    *,
+    host: str | None = None,
+    certificates: ssl.SSLContext | None = None,
+    keeper: RefreshTokens | None = None,
+) -> SignInMethod | None:
+    """How requests to a connection's host, or another `host` of it, sign in; null: not at all."""
     given = settings.sign_in
-    if isinstance(given, NoSignIn):
-        return None
-    if isinstance(given, TokenSignIn):
-        value = _text(given.token) if given.token is not None else None
-        return BearerToken(value, given.file, given.variable, given.command)
-    if isinstance(given, CookieSignIn):
-        return cookie(_text(given.cookie))
-    if isinstance(given, HeaderSignIn):
-        return Header(given.header, _text(given.value))
-    raise UnsupportedFeature(f"Signing in by {given.method!r} is not possible yet.")
+    match given:
+        case models.NoSignIn():
+            return None
+        case models.TokenSignIn():
+            value = None if given.token is None else _text(given.token)
+            return BearerToken(value, given.file, given.variable, given.command)
+        case models.CookieSignIn():
+            return cookie(_text(given.cookie))
+        case models.HeaderSignIn():
+            return Header(given.header, _text(given.value))
+        case models.DexSignIn():
+            password = _text(given.password)
+            return DexSignIn(host or settings.host, given.username, password, certificates)
+        case models.OidcSignIn():
+            return OidcSignIn(given, keeper=keeper, certificates=certificates)
+        case models.IapSignIn():
+            return iap_sign_in(given, certificates=certificates)
 
 
 def _text(secret: SecretStr | None) -> str:

@@ -45,9 +45,6 @@ class BearerToken:
     def secrets(self) -> Sequence[str]:
         return [self._last] if self._last else []
 
-    async def close(self) -> None:
-        """Nothing is open."""
-
     def read(self) -> str:
         """The token as it is now: a mounted one rotates in place. Raises SignInNeeded."""
         if self.value is not None:

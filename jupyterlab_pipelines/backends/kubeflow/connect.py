@@ -1,0 +1,41 @@
+"""From a connection's settings to its backend."""
+
+from __future__ import annotations
+
+import ssl
+
+from ...models import DexSignIn, NewConnection
+from .backend import KubeflowBackend
+from .endpoint import Endpoint
+from .sign_in import KubeconfigSignIn, RefreshTokens, SignInMethod, sign_in_method
+from .tls import Certificates
+
+
+def kubeflow_backend(
+    settings: NewConnection, keeper: RefreshTokens | None = None
+) -> KubeflowBackend:
+    """The backend of a connection; nothing is asked yet. Raises BadInput on a bad certificate."""
+    tls = Certificates(settings.ca_file, settings.client_certificate, settings.client_key).context()
+    sign_in = sign_in_method(settings, certificates=tls, keeper=keeper)
+    ui_sign_in = sign_in
+    if isinstance(settings.sign_in, DexSignIn) and settings.ui_host:  # a session is one host's
+        ui_sign_in = sign_in_method(settings, host=settings.ui_host, certificates=tls)
+    return _backend(settings, sign_in, ui_sign_in, tls)
+
+
+def cluster_backend(settings: NewConnection, certificates: Certificates) -> KubeflowBackend:
+    """The backend behind a Kubernetes API server's proxy, signed in as for kubectl."""
+    sign_in = KubeconfigSignIn()
+    return _backend(settings, sign_in, sign_in, certificates.context())
+
+
+def _backend(
+    settings: NewConnection,
+    sign_in: SignInMethod | None,
+    ui_sign_in: SignInMethod | None,
+    tls: ssl.SSLContext | None,
+) -> KubeflowBackend:
+    ui = None
+    if settings.ui_host not in ("", settings.host):
+        ui = Endpoint(settings.ui_host, ui_sign_in, tls=tls)
+    return KubeflowBackend(settings.host, sign_in, namespace=settings.namespace, ui=ui, tls=tls)

@@ -1,0 +1,85 @@
+"""A sign-in that has to be made, lasts a while and is made again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ....errors import SignInNeeded
+
+#: Seconds before its end when a session is renewed.
+MARGIN = 60.0
+#: Seconds for which refused credentials are not tried again: accounts are locked otherwise.
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Session:
+    """Headers that sign in, and until when (Unix time; null: until they are refused)."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    until: float | None = None
+
+
+class SessionSignIn(ABC):
+    """Signs in once for however many requests, and again before the session ends."""
+
+    next_step = "Check the connection's user name and password."
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._signing_in = asyncio.Lock()
+        self._refusal: tuple[float, SignInNeeded] | None = None
+
+    @abstractmethod
+    async def sign_in(self) -> Session:
+        """A new session. Raises SignInNeeded where the credentials are refused."""
+
+    async def headers(self) -> Mapping[str, str]:
+        if (session := self._valid()) is not None:
+            return session.headers
+        async with self._signing_in:
+            if (session := self._valid()) is not None:
+                return session.headers
+            if self._refusal is not None and time.monotonic() < self._refusal[0]:
+                error = self._refusal[1]
+                raise SignInNeeded(error.message, next_step=error.next_step)
+            try:
+                self._session = await self.sign_in()
+            except SignInNeeded as error:
+                self._refusal = (time.monotonic() + PATIENCE, error)
+                raise
+            self._refusal = None
+            return self._session.headers
+
+    def refused(self, headers: Mapping[str, str]) -> bool:
+        """Forgets the session, unless another request has renewed it already."""
+        if self._session is not None and self._session.headers == headers:
+            self._session = None
+        return True
+
+    def secrets(self) -> Sequence[str]:
+        if self._session is None:
+            return []
+        values = list(self._session.headers.values())
+        return [*values, *(value.removeprefix("Bearer ") for value in values)]
+
+    def _valid(self) -> Session | None:
+        session = self._session
+        if session is None or (session.until is not None and time.time() >= session.until):
+            return None
+        return session
+
+
+def lasting(seconds: object) -> float | None:
+    """When a session of so many seconds is to be renewed: before its end, however short it is."""
+    if not isinstance(seconds, (int, float, str)):
+        return None
+    try:
+        length = float(seconds)
+    except ValueError:
+        return None
+    return time.time() + length - min(MARGIN, length / 4)
