@@ -68,7 +68,7 @@ test: build
 	exit $$failed
 
 test-py: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-ts: install
 	$(BIN)/jlpm test

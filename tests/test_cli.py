@@ -15,6 +15,7 @@ import pytest
 from jupyterlab_pipelines.cli.runs import parse_parameters
 from jupyterlab_pipelines.errors import InvalidParameter
 from jupyterlab_pipelines.models import PipelineDescription, PipelineParameter
+from tests.backends.local.steps import pipeline, step
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "pipelines"
 
@@ -150,21 +151,23 @@ def test_parameters_get_the_types_that_the_pipeline_declares() -> None:
     assert [problem.place for problem in caught.value.problems] == ["count", "items"]
 
 
-def test_disk_is_shown_and_cleaned(environment: dict[str, str]) -> None:
-    done = pipelines(environment, "run", str(EXAMPLES / "digits.yaml"))
-    run_id = done.stdout.splitlines()[0]
+def test_disk_is_shown_and_cleaned(environment: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(json.dumps(pipeline({"one": step("print(1)")})))
+    assert pipelines(environment, "run", str(file)).returncode == 0
     disk = pipelines(environment, "disk").stdout
     assert "runs (1)" in disk
     assert "free on the disk" in disk
 
-    kept = pipelines(environment, "clean", "--older-than", "1d")
-    assert kept.stdout.startswith("Freed 0 B")
     told = pipelines(environment, "clean", "--keep", "0", "--dry-run").stdout
     assert "Would free" in told
-    assert run_id in pipelines(environment, "runs").stdout
-    assert "Freed" in pipelines(environment, "clean", "--keep", "0").stdout
+    assert pipelines(environment, "clean", "--older-than", "1d").stdout.startswith("Freed 0 B")
+    cleaned = pipelines(environment, "clean", "--keep", "0").stdout
+    assert "run test" in cleaned
     assert "No runs yet" in pipelines(environment, "runs").stdout
 
+
+def test_clean_wants_to_know_what_may_go(environment: dict[str, str]) -> None:
     unsaid = pipelines(environment, "clean")
     assert unsaid.returncode == 2
     assert "Give an age" in unsaid.stderr
