@@ -1,6 +1,6 @@
 """Times the embedded engine beside kfp.local: prints a table of medians, ratios and bars.
 
-    python benchmarks/engine.py [--rounds 3] [--quick]
+    python benchmarks/engine.py [--rounds 3] [--theirs 1] [--quick]
 
 `--quick` leaves out what takes minutes: kfp.local, the packages and the run of 1,000 tasks. Other
 work on the machine blurs wall times: the load before and after is printed, and processor seconds
@@ -8,6 +8,7 @@ work on the machine blurs wall times: the load before and after is printed, and 
 """
 
 import argparse
+import asyncio
 import io
 import logging
 import os
@@ -19,7 +20,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ import yaml
 warnings.simplefilter("ignore")
 
 from kfp import compiler, dsl, local  # noqa: E402
+from watching import server, watch  # noqa: E402
 
 from jupyterlab_pipelines.backends.local.engine import Engine  # noqa: E402
 from jupyterlab_pipelines.models import State  # noqa: E402
@@ -139,15 +141,6 @@ def compiled(pipeline: Any) -> dict[str, Any]:
         return spec
 
 
-def supervisor_of(run_id: str) -> psutil.Process | None:
-    """The run's supervisor, while it lives."""
-    for process in psutil.Process().children():
-        with suppress(psutil.Error):
-            if run_id in process.cmdline():
-                return process
-    return None
-
-
 def by_engine(engine: Engine, spec: dict[str, Any], caching: bool = False) -> Time:
     """What a run takes from its submission to its end."""
     start = time.perf_counter()
@@ -166,10 +159,10 @@ def by_engine(engine: Engine, spec: dict[str, Any], caching: bool = False) -> Ti
     return Time(wall, taken.cpu)
 
 
-def by_kfp_local(pipeline: Callable[[], Any]) -> Time:
-    """What kfp.local takes, in its faster mode, in a folder of its own."""
+def by_kfp_local(pipeline: Callable[[], Any], use_venv: bool = False) -> Time:
+    """What kfp.local takes, by default in its faster mode, in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        local.init(local.SubprocessRunner(use_venv=False), pipeline_root=folder)
+        local.init(local.SubprocessRunner(use_venv=use_venv), pipeline_root=folder)
         with timed() as taken, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             pipeline()
         return taken
@@ -180,72 +173,105 @@ def fork(engine: Engine, allowed: bool) -> None:
     engine.settings.change(lambda settings: settings.update(forks=allowed))
 
 
-def row(name: str, ours: list[Time], theirs: Time | None = None, bar: str = "") -> None:
+def row(name: str, ours: list[Time], theirs: Sequence[Time] = (), bar: str = "") -> None:
     """Prints medians, the quietest round, and how often the other one fits into ours."""
     median = statistics.median(one.wall for one in ours)
     cpu = statistics.median(one.cpu for one in ours)
     line = f"{name:<34}{median:>8.2f}{min(one.wall for one in ours):>8.2f}{cpu:>8.2f}"
-    line += f"{theirs.wall:>9.1f}{theirs.wall / median:>7.0f}x" if theirs else " " * 17
+    other = statistics.median(one.wall for one in theirs) if theirs else 0
+    line += f"{other:>9.1f}{other / median:>7.0f}x" if theirs else " " * 17
     show(f"{line}  {bar}".rstrip() + "\n")
     sys.stdout.flush()
 
 
-def small(engine: Engine, rounds: int, quick: bool) -> None:
-    """The rows that kfp.local runs too, and those of the cache."""
+def small(engine: Engine, rounds: int, theirs: int) -> None:
+    """The rows that kfp.local runs too, `theirs` times, and those of the cache."""
 
     def ours(spec: dict[str, Any], caching: bool = False) -> list[Time]:
         return [by_engine(engine, spec, caching) for _ in range(rounds)]
 
-    row("one step", ours(compiled(one_step)))
-    row("10 steps in a row", ours(compiled(ten_in_a_row)))
+    def other(pipeline: Callable[[], Any]) -> list[Time]:
+        return [by_kfp_local(pipeline) for _ in range(theirs)]
+
+    row("one step", ours(compiled(one_step)), other(one_step))
+    row("10 steps in a row", ours(compiled(ten_in_a_row)), other(ten_in_a_row))
     spec = compiled(fifty_steps)
-    theirs = None if quick else by_kfp_local(fifty_steps)
-    row("50 steps, forked", ours(spec), theirs, "<= 1 s, >= 45x")
+    fifty = other(fifty_steps)
+    row("50 steps, forked", ours(spec), fifty, "<= 1 s, >= 45x")
     fork(engine, False)
-    row("50 steps, processes of their own", ours(spec), theirs, "<= 3 s")
+    row("50 steps, processes of their own", ours(spec), fifty, "<= 3 s")
     fork(engine, True)
     by_engine(engine, spec, True)
-    row("50 steps, all cached", ours(spec, True), None, "<= 0.5 s")
-    theirs = None if quick else by_kfp_local(sixteen_naps)
-    row("16 naps of a second", ours(compiled(sixteen_naps)), theirs, "<= 2 s")
-    theirs = None if quick else by_kfp_local(ten_layers)
-    row("10 layers of 10 steps", ours(compiled(ten_layers)), theirs)
+    row("50 steps, all cached", ours(spec, True), fifty, "<= 0.5 s")
+    row("16 naps of a second", ours(compiled(sixteen_naps)), other(sixteen_naps), "<= 2 s")
+    row("10 layers of 10 steps", ours(compiled(ten_layers)), other(ten_layers))
 
 
-def packages(folder: Path) -> None:
+def packages(folder: Path, rounds: int) -> None:
     """Two packages, the first and the second time; kfp.local in the mode that keeps them apart."""
-    engine = Engine(folder)
     spec = compiled(two_packages)
-    row("two packages, first time", [by_engine(engine, spec)])
-    before = set(engine.layout.environments.rglob("*"))
-    row("two packages, second time", [by_engine(engine, spec)], None, "installs nothing")
-    changed = set(engine.layout.environments.rglob("*")) - before
-    new = [path for path in changed if "__pycache__" not in path.parts]
-    show(f"{'':<34}{len(new):>8} new files in the environment\n")
-    engine.close()
+    first, again, theirs = [], [], []
+    for number in range(rounds):
+        engine = Engine(folder / str(number))
+        first.append(by_engine(engine, spec))
+        before = set(engine.layout.environments.rglob("*"))
+        again.append(by_engine(engine, spec))
+        changed = set(engine.layout.environments.rglob("*")) - before
+        if any("__pycache__" not in path.parts for path in changed):
+            raise SystemExit(f"The second run installed something: {sorted(changed)}")
+        engine.close()
+        theirs.append(by_kfp_local(two_packages, use_venv=True))
+    row("two packages, first time", first, theirs)
+    row("two packages, second time", again, theirs, "installs nothing: so it was")
 
 
-def large(engine: Engine) -> None:
-    """A run of 1,000 steps: its time, and the most memory that its supervisor ever has."""
-    spec, most = compiled(thousand_steps), 0.0
-    start = time.perf_counter()
-    run_id = engine.create_run(
-        display_name="benchmark", pipeline_spec=spec, experiment_id="benchmark", caching=False
-    )
-    while engine.get_run(run_id).finished_at is None:
-        supervisor = supervisor_of(run_id)
-        if supervisor is not None:
-            with suppress(psutil.Error):
-                most = max(most, supervisor.memory_info().rss / 2**20)
-        time.sleep(0.05)
-    took = time.perf_counter() - start
-    show(f"{'1,000 steps, forked':<34}{took:>8.1f}{most:>11.0f} MB of the engine  <= 150 MB\n")
+def large(folder: Path) -> None:
+    """A run of 1,000 steps that a lab watches: its time, its memory, and the server's delays."""
+    spec = compiled(thousand_steps)
+    folder.mkdir()
+    with server(folder) as address, peak_memory() as peak:
+        start = time.perf_counter()
+        delays, run = asyncio.run(watch(address, spec))
+        took = time.perf_counter() - start
+    if run["state"] != "SUCCEEDED":
+        raise SystemExit(f"The run failed: {run['error']}")
+    show(f"{'1,000 steps, forked, watched':<34}{took:>8.1f}\n")
+    show(f"{'  MB of the engine':<34}{peak[0]:>8.0f}{'':>33}  <= 150\n")
+    show(f"{'':<34}{'median':>8}{'99 %':>8}{'most':>8}\n")
+    for name, values, bar in (
+        ("  ms that the server is late", delays.late, "< 50"),
+        ("  ms of its loop at a stretch", delays.busy, ""),
+    ):
+        show(f"{name:<34}{''.join(f'{value:>8.1f}' for value in values)}{'':>17}  {bar}\n")
+    show(f"{'  told to the lab':<34}{delays.events:>8} events, {delays.graphs} graphs\n")
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[float]]:
+    """The most memory that any supervisor below this process has during a block, in MB."""
+    most, over = [0.0], threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    if "jupyterlab_pipelines.backends.local.supervisor" in process.cmdline():
+                        most[0] = max(most[0], process.memory_info().rss / 2**20)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        watcher.join()
 
 
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--theirs", type=int, default=1, help="rounds of kfp.local")
     parser.add_argument("--quick", action="store_true", help="only what takes seconds")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -257,11 +283,11 @@ def main() -> None:
     os.environ["JUPYTER_CONFIG_DIR"] = str(folder / "config")  # never the user's own settings
     try:
         engine = Engine(folder / "engine")
-        small(engine, options.rounds, options.quick)
-        if not options.quick:
-            packages(folder / "packages")
-            large(engine)
+        small(engine, options.rounds, 0 if options.quick else options.theirs)
         engine.close()
+        if not options.quick:
+            packages(folder / "packages", options.theirs)
+            large(folder / "watched")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     show(f"load {os.getloadavg()[0]:.1f} after\n")
