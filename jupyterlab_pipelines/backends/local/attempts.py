@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from ...errors import PipelinesError
 from ...models import State, TaskType
 from . import processes, reasons
 from .database import from_micros, now
@@ -123,8 +125,8 @@ class Attempts:
                 self.wake()
                 return
             invocation = self.scheduler.invocation(task_id, attempt.number, directory)
-            self.launcher.prepare(invocation, directory)
-        except (TaskFailure, OSError) as error:
+            invocation = self.launcher.prepare(invocation, directory)
+        except (TaskFailure, PipelinesError, OSError) as error:
             if isinstance(error, OSError) and error.errno in _NO_ROOM:
                 active.no_room = True
                 active.relaunch_at = time.monotonic() + _ROOM_AGAIN
@@ -315,6 +317,7 @@ class Attempts:
         attempt.state = state.value
         attempt.error = error
         attempt.finished_at = attempt.finished_at or now()
+        shutil.rmtree(attempt.directory / "scratch", ignore_errors=True)
         return Ended(active.task, attempt, outputs or Values(), active.stopping)
 
 

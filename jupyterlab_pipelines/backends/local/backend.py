@@ -88,7 +88,9 @@ class LocalBackend:
     async def preflight(self, pipeline: Mapping[str, Any]) -> Sequence[Problem]:
         """What the engine could not run of a pipeline, by task; raises InvalidPipeline."""
         spec, platform = split(pipeline)
-        return await _thread(lambda: preflight(Pipeline.parse(spec, platform)))
+        return await _thread(
+            lambda: preflight(Pipeline.parse(spec, platform), None, self.engine.machine)
+        )
 
     async def submit(self, submission: Submission) -> Run:
         """Starts a run; raises BadInput and then leaves nothing behind."""

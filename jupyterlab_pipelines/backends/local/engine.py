@@ -17,6 +17,7 @@ from .database import Database, to_json
 from .layout import Layout
 from .plan.submission import accept
 from .settings import SettingsFile
+from .this_machine import ThisMachine
 from .views import Views
 
 
@@ -37,6 +38,11 @@ class Engine:
         self.database = Database(self.layout.database)
         self.settings = SettingsFile()
         self._views = Views(self.database)
+
+    @property
+    def machine(self) -> ThisMachine:
+        """What the user's settings make of this machine now."""
+        return ThisMachine(self.settings.load(), self.layout)
 
     # --- changing ------------------------------------------------------------------------------
 
@@ -66,7 +72,9 @@ class Engine:
         `claim` raises, and then leaves nothing behind.
         """
         config = runtime_config or {}
-        pipeline, parameters = accept(pipeline_spec, platform_spec, config.get("parameters") or {})
+        pipeline, parameters = accept(
+            pipeline_spec, platform_spec, config.get("parameters") or {}, self.machine
+        )
         row = lifecycle.row_of(
             pipeline,
             parameters,

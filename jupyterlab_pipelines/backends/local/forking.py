@@ -26,6 +26,7 @@ def suits(invocation: Invocation) -> bool:
     return (
         sys.platform == "linux"  # on macOS many libraries do not survive a fork
         and bool(invocation.source)
+        and not invocation.isolated
         and not any(name.startswith(_READ_AT_START) for name in invocation.env)
     )
 

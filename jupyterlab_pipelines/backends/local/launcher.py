@@ -8,14 +8,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from . import forking, processes, runner
+from . import forking, mounts, processes, runner
 from .building import Building, EnvironmentFailed
 from .environments import Environments, Wanted, kfp_folder
 from .forking import Forked, Forkers
 from .layout import Layout
 from .records import Invocation
+from .settings import SettingsFile
+from .this_machine import ThisMachine
 
 
 class Launch:
@@ -87,24 +90,36 @@ class Launch:
 
 
 class Launcher:
-    """Launches the attempts of one run on the run's interpreter; `forks` allows to fork them."""
+    """Launches the attempts of one run on the run's interpreter."""
 
-    def __init__(self, layout: Layout, run_id: str, interpreter: str | None, forks: bool) -> None:
+    def __init__(
+        self, layout: Layout, run_id: str, interpreter: str | None, settings: SettingsFile
+    ) -> None:
         self.layout = layout
+        self.settings = settings
         self.interpreter = interpreter or sys.executable
         self.environments = Environments(layout)
-        self.forkers = Forkers(layout.run(run_id)) if forks else None
+        self.forkers = Forkers(layout.run(run_id)) if settings.latest().forks else None
         self._kfp_folder = functools.cache(kfp_folder)
 
-    def prepare(self, invocation: Invocation, directory: Path) -> None:
-        """Writes what the task reads. May be repeated, even while a task reads it."""
+    def prepare(self, invocation: Invocation, directory: Path) -> Invocation:
+        """Writes what the task reads; the invocation with the values of secrets as variables.
+
+        May be repeated, even while a task reads it. Raises TaskFailure, OSError, PipelinesError.
+        """
         (directory / "work").mkdir(parents=True, exist_ok=True)
         for folder in invocation.directories:
             folder.mkdir(parents=True, exist_ok=True)
-        if invocation.source:
+        if invocation.source or invocation.volume_action:
             text = json.dumps(invocation.executor_input)
             _write_whole(directory / "executor_input.json", text)
             _write_whole(directory / "ephemeral_component.py", invocation.source)
+        machine = ThisMachine(self.settings.latest(), self.layout)
+        values = machine.variables(invocation.variables)
+        binds = machine.binds(invocation.mounts, directory / "scratch")
+        if binds:
+            _write_whole(directory / mounts.FILE, mounts.as_text(binds))
+        return replace(invocation, env=invocation.env | values, isolated=bool(binds))
 
     def start(
         self, invocation: Invocation, directory: Path, python: str
@@ -119,6 +134,12 @@ class Launcher:
                 if forked is not None:
                     return forked
             command = [python, runner.__file__, folder, str(directory), invocation.function]
+        if invocation.volume_action:
+            command = [sys.executable, "-m", f"{__package__}.volumes", invocation.volume_action]
+            command += [str(self.layout.root), str(directory)]
+            command += ["--reuse"] if invocation.reuse_volume else []
+        if invocation.isolated:
+            command = [sys.executable, "-m", mounts.__name__, str(directory), *command]
         env = processes.task_environment(python, invocation.env)
         return processes.launch(directory, command, env, log=sys.stderr.fileno())
 

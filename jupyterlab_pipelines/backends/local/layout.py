@@ -47,6 +47,11 @@ class Layout:
         """Values that kernels saved for steps that take them."""
         return self.root / "snapshots"
 
+    @property
+    def volumes(self) -> Path:
+        """The volumes (PVCs) that pipelines have made."""
+        return self.root / "volumes"
+
     def run(self, run_id: str) -> Path:
         """A run's folder. Raises NotFound where the id cannot be a run's."""
         if not _ID.fullmatch(run_id):

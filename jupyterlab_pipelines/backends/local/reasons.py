@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 from pathlib import Path
@@ -17,8 +18,14 @@ MEMORY_STEP = "Give the step less data, or the machine more memory."
 _MEMORY_ERROR = re.compile(r"(?:[\w.]+\.)?_?(?:Array)?MemoryError\b")
 
 
+#: In an attempt's folder: why it failed, in the words of what ran the step for us.
+FILE = "reason.txt"
+
+
 def of_exit(end: Exit, log: Path) -> str:
     """Why a command that ended with anything but 0 failed."""
+    with contextlib.suppress(OSError):
+        return log.with_name(FILE).read_text(errors="replace").strip()[:2000]
     if end.out_of_memory:
         return f"Out of memory: the system killed the step. {MEMORY_STEP}"
     if end.signal is not None:

@@ -71,6 +71,41 @@ class TaskRecord:
 
 
 @dataclass(frozen=True)
+class MappedVariable:
+    """A variable that holds the value of a key of a secret or config map."""
+
+    variable: str
+    kind: str  # "secret" or "config-map"
+    name: str
+    key: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder that a task is to see at `path`."""
+
+    path: str
+    kind: str  # "pvc", "secret", "config-map" or "scratch": empty at first, gone with the task
+    name: str = ""
+    sub_path: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class ContainerWish:
+    """What a container is to be like, beyond its command. Quantities are Kubernetes's: `2Gi`."""
+
+    image: str
+    pull_policy: str = ""  # Always, IfNotPresent, Never, or "": as is usual
+    cpu: str = ""
+    memory: str = ""
+    accelerators: str = ""
+    shared_memory: str = ""
+    inputs: tuple[Path, ...] = ()  # what it reads outside the run's own folders
+
+
+@dataclass(frozen=True)
 class RunContext:
     """What placeholders and paths need to know of the run. Times are UTC."""
 
@@ -113,8 +148,9 @@ class Invocation:
     """One attempt, ready to launch.
 
     With `source` set, the task is a lightweight Python component and runs as
-    ``kfp.dsl.executor_main`` on `source`, without the shell and pip wrapper of its command;
-    otherwise `command` is run literally.
+    ``kfp.dsl.executor_main`` on `source`, without the shell and pip wrapper of its command. With
+    `container` set, `command` is run literally in one; no command is the image's own. With
+    `volume_action` set (`create`, `delete`), it makes or removes a volume (PVC).
     """
 
     executor_input: dict[str, Any]  # ExecutorInput as JSON
@@ -126,6 +162,12 @@ class Invocation:
     pip_index_urls: list[str] = field(default_factory=list)
     pip_trusted_hosts: list[str] = field(default_factory=list)
     directories: list[Path] = field(default_factory=list)  # to exist before the launch
+    container: ContainerWish | None = None
+    variables: list[MappedVariable] = field(default_factory=list)
+    mounts: list[Mount] = field(default_factory=list)
+    isolated: bool = False  # the launcher's: some of `mounts` are still to be made
+    volume_action: str = ""
+    reuse_volume: bool = False  # a volume that is there already is as good as made
 
 
 @dataclass(frozen=True)

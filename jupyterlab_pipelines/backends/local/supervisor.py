@@ -35,6 +35,7 @@ from .records import Outcome, ReadyTask, TaskRecord
 from .settings import SettingsFile
 from .store import RunStore, Tick, fail
 from .tasks import AttemptRecord
+from .this_machine import ThisMachine
 
 #: Seconds between two looks while something is adopted, and while all processes are our own.
 _BUSY, _CALM = 0.05, 0.25
@@ -58,13 +59,15 @@ class Supervisor:
         store = self.store
         pipeline = Pipeline.parse(store.pipeline_spec, store.platform_spec)
         self.deadline = pipeline.deadline
-        self.scheduler = Scheduler(pipeline, store.context, _resumable(store.tasks))
+        self.settings = SettingsFile()
+        machine = ThisMachine(self.settings.load(), layout)
+        self.scheduler = Scheduler(
+            pipeline, store.context, _resumable(store.tasks), machine=machine
+        )
         self.wake_end, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         os.set_blocking(self.wake_end, False)
-        self.settings = SettingsFile()
-        forks = self.settings.load().forks
-        self.launcher = Launcher(layout, run_id, store.interpreter, forks)
+        self.launcher = Launcher(layout, run_id, store.interpreter, self.settings)
         self.attempts = Attempts(layout, store, self.scheduler, self.launcher, self.wake)
         self.waiting: list[Waiting] = []  # a heap
         self._turns = 0

@@ -11,6 +11,7 @@ from ....errors import BadInput, Conflict, NotFound
 from ....pipeline_text import split
 from .. import recurring
 from ..database import Database, now, readable_json, to_json, to_micros
+from ..engine import Engine
 from ..plan.submission import accept
 from ..schedule.cron import InvalidCron, parse
 from ..schedule.macros import Macros
@@ -54,7 +55,7 @@ def create(call: Call) -> dict[str, Any]:
     database = call.engine.database
     if not content.get("display_name"):
         raise BadInput("Recurring run's name cannot be empty.", next_step="Send display_name.")
-    row = {**_trigger(content), **_source(database, content)}
+    row = {**_trigger(content), **_source(call.engine, content)}
     row["experiment_id"] = experiments.known_experiment(database, content.get("experiment_id"))
     moment = to_micros(now())
     row.update(
@@ -207,14 +208,16 @@ def _trigger(content: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def _source(database: Database, content: Mapping[str, Any]) -> dict[str, Any]:
+def _source(engine: Engine, content: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of what it runs. Raises what a run of it now would raise."""
-    spec, pipeline_id, version_id = runs.source(database, content)
+    spec, pipeline_id, version_id = runs.source(engine.database, content)
     config = content.get("runtime_config", {})
     parameters = config.get("parameters", {})
     moment = int(now().timestamp())
     sample = Macros(run_id=str(uuid.uuid4()), index=1, scheduled=moment, now=moment)
-    accept(*split(spec), {name: sample.fill(value) for name, value in parameters.items()})
+    filled = {name: sample.fill(value) for name, value in parameters.items()}
+    pipeline_spec, platform_spec = split(spec)
+    accept(pipeline_spec, platform_spec, filled, engine.machine)
     reference = content.get("pipeline_version_reference", {})
     newest = bool(reference) and not reference.get("pipeline_version_id")
     return {

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import JsonValue
-
 from ..records import RetryPolicy
+from .kubernetes import read_options
 from .reader import Reader, canonical
+from .sources import artifact_source, constant, parameter_source
 from .spec import (
     ArtifactSource,
     ArtifactSpec,
     Component,
-    ComponentInput,
-    Constant,
     Container,
     Dag,
     Executor,
     FinalStatus,
     Importer,
     Iterator,
+    Limits,
     OtherExecutor,
     OutputRef,
     ParameterSource,
@@ -79,7 +78,7 @@ def read_component(
         output_artifacts=_artifacts(reader, outputs, f"{place}/outputDefinitions"),
         dag=dag,
         executor=None if dag else executors.get(label),
-        platform=options.get(label, {}),
+        kubernetes=read_options(reader, options.get(label, {}), place),
         timeout=reader.number(options.get(label, {}), "activeDeadlineSeconds", place) or None,
         unknown=_unknown(body, _COMPONENT_FIELDS),
     )
@@ -98,6 +97,7 @@ def read_executor(reader: Reader, body: dict[str, Any], place: str) -> Executor:
             command=reader.texts(container, "command", place),
             args=reader.texts(container, "args", place),
             env=tuple(env),
+            limits=_read_limits(reader, container, place),
             unknown=_unknown(container, _CONTAINER_FIELDS),
         )
     if "importer" in body:
@@ -107,14 +107,29 @@ def read_executor(reader: Reader, body: dict[str, Any], place: str) -> Executor:
 
 def _read_importer(reader: Reader, body: dict[str, Any], place: str) -> Importer:
     uri = reader.mapping(body, "artifactUri", place)
-    constant = _constant(uri)
+    stated = constant(uri)
     metadata = canonical(reader.mapping(body, "metadata", place))
     return Importer(
-        uri=constant if isinstance(constant, str) else "",
+        uri=stated if isinstance(stated, str) else "",
         parameter=reader.text(uri, "runtimeParameter", place),
         metadata=metadata if isinstance(metadata, dict) else {},
         to_workspace=reader.flag(body, "downloadToWorkspace", place),
         reimport=reader.flag(body, "reimport", place),
+    )
+
+
+def _read_limits(reader: Reader, container: dict[str, Any], place: str) -> Limits:
+    resources = reader.mapping(container, "resources", place)
+    accelerator = reader.mapping(resources, "accelerator", place)
+    cpu = reader.number(resources, "cpuLimit", place)  # the deprecated fields
+    gigabytes = reader.number(resources, "memoryLimit", place)
+    count = reader.number(accelerator, "count", place)
+    return Limits(
+        cpu=reader.text(resources, "resourceCpuLimit", place) or (f"{cpu:g}" if cpu else ""),
+        memory=reader.text(resources, "resourceMemoryLimit", place)
+        or (f"{gigabytes:g}G" if gigabytes else ""),
+        accelerators=reader.text(accelerator, "resourceCount", place)
+        or (f"{count:g}" if count else ""),
     )
 
 
@@ -206,12 +221,12 @@ def _read_task(reader: Reader, name: str, body: dict[str, Any], place: str) -> T
     parameters = {
         key: source
         for key, entry in reader.entries(inputs, "parameters", place)
-        if (source := _parameter_source(reader, entry, f"{place}/inputs/{key}"))
+        if (source := parameter_source(reader, entry, f"{place}/inputs/{key}"))
     }
     artifacts = {
         key: artifact
         for key, entry in reader.entries(inputs, "artifacts", place)
-        if (artifact := _artifact_source(reader, entry, f"{place}/inputs/{key}"))
+        if (artifact := artifact_source(reader, entry, f"{place}/inputs/{key}"))
     }
     caching = reader.mapping(body, "cachingOptions", place)
     trigger = reader.mapping(body, "triggerPolicy", place)
@@ -250,52 +265,6 @@ def _dependencies(
         if isinstance(artifact, OutputRef):
             found[artifact.task] = None
     return tuple(found)
-
-
-def _constant(body: dict[str, Any]) -> JsonValue:
-    """The value of a `ValueOrRuntimeParameter`, in its present or its deprecated form."""
-    if "constant" in body:
-        return canonical(body["constant"])
-    old = body.get("constantValue")
-    if isinstance(old, dict):
-        value = next(iter(old.values()), None)
-        if "intValue" in old and isinstance(value, str) and value.lstrip("-").isdecimal():
-            return int(value)  # protobuf's JSON writes 64-bit integers as text
-        return canonical(value)
-    return None
-
-
-def _parameter_source(reader: Reader, body: dict[str, Any], place: str) -> ParameterSource | None:
-    selector = reader.text(body, "parameterExpressionSelector", place)
-    origin: Constant | ComponentInput | OutputRef | FinalStatus
-    if "runtimeValue" in body:
-        origin = Constant(_constant(reader.mapping(body, "runtimeValue", place)))
-    elif "componentInputParameter" in body:
-        origin = ComponentInput(reader.text(body, "componentInputParameter", place))
-    elif "taskOutputParameter" in body:
-        ref = reader.mapping(body, "taskOutputParameter", place)
-        origin = OutputRef(
-            reader.text(ref, "producerTask", place), reader.text(ref, "outputParameterKey", place)
-        )
-    elif "taskFinalStatus" in body:
-        status = reader.mapping(body, "taskFinalStatus", place)
-        origin = FinalStatus(reader.text(status, "producerTask", place))
-    else:
-        reader.problem(place, "The input says nothing about where its value comes from.")
-        return None
-    return ParameterSource(origin, selector)
-
-
-def _artifact_source(reader: Reader, body: dict[str, Any], place: str) -> ArtifactSource | None:
-    if "componentInputArtifact" in body:
-        return ComponentInput(reader.text(body, "componentInputArtifact", place))
-    if "taskOutputArtifact" in body:
-        ref = reader.mapping(body, "taskOutputArtifact", place)
-        return OutputRef(
-            reader.text(ref, "producerTask", place), reader.text(ref, "outputArtifactKey", place)
-        )
-    reader.problem(place, "The input says nothing about where its artifact comes from.")
-    return None
 
 
 def _read_iterator(reader: Reader, body: dict[str, Any], place: str) -> Iterator | None:

@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,19 @@ from urllib.parse import quote, unquote, urlsplit
 from pydantic import JsonValue
 
 from ....models import TaskRef
-from ..records import ArtifactRecord, Invocation, RunContext, TaskFailure, Values
-from .lightweight import UnknownShape, recognise
+from ..records import (
+    ArtifactRecord,
+    ContainerWish,
+    Invocation,
+    RunContext,
+    TaskFailure,
+    Values,
+)
+from .lightweight import recognise
+from .machine import BARE, Machine
 from .parameters import Misfit, as_text, conform, from_text
 from .placeholders import Placeholders, run_names, workspace_of
+from .pod import VOLUME_ACTIONS, mapped_variables, mounts, pod_fields, why_container
 from .reader import canonical
 from .scopes import Node
 from .spec import (
@@ -41,7 +51,9 @@ def file_name(key: str) -> str:
     return quote(key, safe="").replace(".", "%2E")
 
 
-def build_invocation(node: Node, run: RunContext, directory: Path) -> Invocation:
+def build_invocation(
+    node: Node, run: RunContext, directory: Path, machine: Machine = BARE
+) -> Invocation:
     """What to launch for an attempt whose files lie in `directory`. Raises TaskFailure."""
     container = node.component.executor
     if not isinstance(container, Container):
@@ -50,45 +62,67 @@ def build_invocation(node: Node, run: RunContext, directory: Path) -> Invocation
     directories = [directory / "parameters", directory / "artifacts"]
     if str(workspace_of(run)) in json.dumps(executor_input["inputs"]):
         directories.append(workspace_of(run))
-    env = _environment(container)
-    try:
-        function = recognise(container)
-    except UnknownShape:
-        names = run_names(run, node.id, node.task.name)
-        placeholders = Placeholders(names, _with_defaults(node, executor_input))
-        return Invocation(
-            executor_input=executor_input,
-            command=placeholders.command([*container.command, *container.args]),
-            env=env,
-            packages=[],
-            directories=directories,
-        )
-    return Invocation(
+    plain = Invocation(
         executor_input=executor_input,
         command=[*container.command, *container.args],
-        env=env,
+        env=_environment(container) | pod_fields(node, run),
+        packages=[],
+        directories=directories,
+        variables=mapped_variables(node, run),
+        mounts=mounts(node, run),
+    )
+    action = VOLUME_ACTIONS.get(container.image)
+    if action:
+        return replace(plain, volume_action=action, reuse_volume=node.task.caching)
+    reason = why_container(container, plain.mounts, machine)
+    if reason and not machine.containers:
+        raise TaskFailure(f"It needs a container of the image `{container.image}`: {reason}.")
+    if reason:
+        return _contained(node, run, container, plain)
+    function = recognise(container)
+    return replace(
+        plain,
         packages=function.packages,
         source=function.source,
         function=function.function,
         pip_index_urls=function.index_urls,
         pip_trusted_hosts=function.trusted_hosts,
-        directories=directories,
     )
+
+
+def _contained(node: Node, run: RunContext, container: Container, plain: Invocation) -> Invocation:
+    """The invocation in a container, every placeholder filled in."""
+    names = run_names(run, node.id, node.task.name)
+    placeholders = Placeholders(names, _with_defaults(node, plain.executor_input))
+    options, limits = node.component.kubernetes, container.limits
+    artifacts = [item for group in node.record.inputs.artifacts.values() for item in group]
+    wish = ContainerWish(
+        image=placeholders.text(container.image),
+        pull_policy=options.pull_policy,
+        cpu=placeholders.text(limits.cpu),
+        memory=placeholders.text(limits.memory),
+        accelerators=placeholders.text(limits.accelerators),
+        shared_memory=options.shared_memory,
+        inputs=tuple(Path(item.uri) for item in artifacts if item.uri.startswith("/")),
+    )
+    words = placeholders.command(plain.command)
+    return replace(plain, container=wish, command=[_expanded(word, plain.env) for word in words])
 
 
 def _environment(container: Container) -> dict[str, str]:
     """The variables, with `$(NAME)` filled in from those before, as Kubernetes does."""
     env: dict[str, str] = {}
     for name, value in container.env:
-
-        def known(match: re.Match[str]) -> str:
-            escaped, variable = match.groups()
-            if escaped:
-                return match.group()[1:]
-            return env.get(variable, match.group())
-
-        env[name] = _VARIABLE.sub(known, value)
+        env[name] = _expanded(value, env)
     return env
+
+
+def _expanded(text: str, env: Mapping[str, str]) -> str:
+    def known(match: re.Match[str]) -> str:
+        escaped, variable = match.groups()
+        return match.group()[1:] if escaped else env.get(variable, match.group())
+
+    return _VARIABLE.sub(known, text)
 
 
 def _executor_input(node: Node, directory: Path) -> dict[str, Any]:

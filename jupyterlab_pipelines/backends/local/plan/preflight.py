@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from urllib.parse import urlsplit
 
 from pydantic import JsonValue
@@ -11,12 +12,10 @@ from ....models import Problem
 from .cel import CelError, parse
 from .executor import CLOUD_SCHEMES, is_read
 from .ir import Pipeline
-from .lightweight import UnknownShape, recognise
-from .parameters import as_text
+from .machine import BARE, Machine
+from .needs import Known, made_volumes, pod_problems
 from .spec import (
     Component,
-    ComponentInput,
-    Constant,
     Container,
     Importer,
     OtherExecutor,
@@ -26,48 +25,26 @@ from .spec import (
 
 _ELSEWHERE = "Submit it to a Kubeflow connection."
 _NEXT_STEPS = {
-    "container": f"Write it as a Python component (`@dsl.component`). {_ELSEWHERE}",
     "cloud": f"Download the artifact and import its path on this machine. {_ELSEWHERE}",
-}
-#: Kubernetes options that say where and how a pod runs, not what its task computes.
-_PLACEMENT = frozenset(
-    {
-        "activeDeadlineSeconds",
-        "imagePullPolicy",
-        "imagePullSecret",
-        "nodeAffinity",
-        "nodeSelector",
-        "podAffinity",
-        "podMetadata",
-        "tolerations",
-    }
-)
-_FEATURES = {
-    "configMapAsEnv": "a Kubernetes config map as environment",
-    "configMapAsVolume": "a Kubernetes config map as a volume",
-    "emptyDirMounts": "a Kubernetes volume",
-    "fieldPathAsEnv": "a field of its Kubernetes pod",
-    "genericEphemeralVolume": "a Kubernetes volume",
-    "pvcMount": "a Kubernetes volume (PVC)",
-    "secretAsEnv": "a Kubernetes secret as environment",
-    "secretAsVolume": "a Kubernetes secret as a volume",
-    "securityContext": "a Kubernetes security context",
 }
 
 
 def preflight(
-    pipeline: Pipeline, parameters: Mapping[str, JsonValue] | None = None
+    pipeline: Pipeline,
+    parameters: Mapping[str, JsonValue] | None = None,
+    machine: Machine = BARE,
 ) -> list[Problem]:
     """What stands against running the pipeline here, by task; empty when nothing does.
 
-    `parameters` are the run's, where they are known: they may hold the URI of an import.
-    A task that can be reached in several ways is named once.
+    `parameters` are the run's, where they are known: they may hold the URI of an import, or the
+    name of a secret. A task that can be reached in several ways is named once.
     """
     problems: dict[tuple[str, str], Problem] = {}
     if pipeline.platforms:
         names = ", ".join(pipeline.platforms)
         message = f"The pipeline has options of another platform: {names}."
         problems[("", message)] = Problem(place="platforms", message=message, next_step=_ELSEWHERE)
+    made = made_volumes(pipeline, parameters or {})
     seen = set()
     pending = [(pipeline.root, "")]
     while pending:
@@ -78,40 +55,32 @@ def preflight(
         for task in group.dag.tasks.values():
             component = pipeline.component_of(task.component)
             place = f"{path}{task.name}"
-            values = dict(parameters or {}) if group is pipeline.root else {}
-            for problem in _task_problems(pipeline, group, task, place, values):
+            known = Known(pipeline, group, parameters or {})
+            problems_of_pod = pod_problems(task, place, component, known, machine, made)
+            for problem in chain(_task_problems(task, place, component, known), problems_of_pod):
                 problems.setdefault((place, problem.message), problem)
             pending.append((component, f"{place}/"))
     return sorted(problems.values(), key=lambda problem: problem.place)
 
 
-def _task_problems(
-    pipeline: Pipeline,
-    group: Component,
-    task: Task,
-    place: str,
-    values: Mapping[str, JsonValue],
-) -> Iterator[Problem]:
-    component = pipeline.component_of(task.component)
+def _task_problems(task: Task, place: str, component: Component, known: Known) -> Iterator[Problem]:
     yield from _expression_problems(task, place)
     for field in (*task.unknown, *component.unknown):
         yield _problem(place, f"has the option `{field}`, which this engine does not know")
     for name, spec in component.input_parameters.items():
         if spec.type is ParameterType.TASK_CONFIG:
             yield _problem(place, f"asks for its Kubernetes configuration (`{name}`)")
-    for option, value in component.platform.items():
-        if value and option not in _PLACEMENT:
-            feature = _FEATURES.get(option, f"the Kubernetes option `{option}`")
-            yield _problem(place, f"needs {feature}")
     executor = component.executor
     if isinstance(executor, Container):
-        yield from _container_problems(executor, place)
+        for field in executor.unknown:
+            yield _problem(place, f"has the container option `{field}`")
     elif isinstance(executor, Importer):
         if len(component.output_artifacts) != 1:
             yield _problem(place, "imports, but does not name one artifact")
-        uri = executor.uri or _known_uri(pipeline, group, task, executor.parameter, values)
+        source = task.parameters.get(executor.parameter)
+        uri = executor.uri or (known.text(source) if source else "") or ""
         if urlsplit(uri).scheme in CLOUD_SCHEMES and is_read(
-            group, task.name, outermost=group is pipeline.root
+            known.group, task.name, outermost=known.outermost
         ):
             yield _problem(place, f"imports `{uri}`, which is not on this machine", "cloud")
     elif isinstance(executor, OtherExecutor):
@@ -147,38 +116,4 @@ def _unreadable(expression: str) -> str:
             parse(expression)
         except CelError as error:
             return str(error)
-    return ""
-
-
-def _container_problems(container: Container, place: str) -> Iterator[Problem]:
-    for field in container.unknown:
-        yield _problem(place, f"has the container option `{field}`")
-    if container.image.startswith("argostub/"):
-        yield _problem(place, "makes or deletes a Kubernetes volume (PVC)")
-        return
-    try:
-        recognise(container)
-    except UnknownShape as reason:
-        yield _problem(
-            place, f"needs a container of the image `{container.image}`: {reason}", "container"
-        )
-
-
-def _known_uri(
-    pipeline: Pipeline,
-    group: Component,
-    task: Task,
-    parameter: str,
-    values: Mapping[str, JsonValue],
-) -> str:
-    """The URI as far as it is known before the run: a constant, or the pipeline's parameter."""
-    source = task.parameters.get(parameter)
-    if source is None:
-        return ""
-    if isinstance(source.origin, Constant):
-        return as_text(source.origin.value)
-    if isinstance(source.origin, ComponentInput) and group is pipeline.root:
-        spec = pipeline.root.input_parameters.get(source.origin.name)
-        given = values.get(source.origin.name)
-        return as_text(given if given is not None else spec.default if spec else None)
     return ""

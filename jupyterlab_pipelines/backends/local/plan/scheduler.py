@@ -24,7 +24,9 @@ from .cel import CelError
 from .conditions import is_true
 from .executor import build_invocation, collect_left, collect_outputs
 from .ir import Pipeline
+from .machine import BARE, Machine
 from .placeholders import workspace_of
+from .pod import VOLUME_ACTIONS, volume_names
 from .scopes import SUCCESSFUL, Node, Scope
 from .spec import Container
 from .topology import build_topology
@@ -52,10 +54,12 @@ class Scheduler:
         context: RunContext,
         records: Mapping[str, TaskRecord] | None = None,
         clock: Callable[[], datetime] = _now,
+        machine: Machine = BARE,
     ) -> None:
         self._pipeline = pipeline
         self._context = context
         self._clock = clock
+        self._machine = machine
         self._tree = Tree(pipeline, records or {}, clock)
         self._nodes = self._tree.nodes
         self._changed: dict[str, TaskRecord] = {}
@@ -134,7 +138,7 @@ class Scheduler:
 
         Raises TaskFailure where its command cannot be made.
         """
-        return build_invocation(self._nodes[task_id], self._context, directory)
+        return build_invocation(self._nodes[task_id], self._context, directory, self._machine)
 
     def collect(
         self, task_id: str, attempt: int, directory: Path, executor_output: dict[str, Any] | None
@@ -220,9 +224,10 @@ class Scheduler:
         record = node.record
         record.cache_key = ""
         enabled = node.task.caching if self._context.caching is None else self._context.caching
-        if isinstance(container, Container) and enabled:
+        if isinstance(container, Container) and enabled and container.image not in VOLUME_ACTIONS:
+            volumes = [*volume_names(node, self._context), *self._volumes(record.inputs)]
             record.cache_key = cache_key(
-                node.task, node.component, container, record.inputs, self._volumes(record.inputs)
+                node.task, node.component, container, record.inputs, volumes
             )
         self._touch(node)
         self._ready.append(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Literal
 
 from pydantic import JsonValue
 
 from ..records import RetryPolicy
+
+Kind = Literal["secret", "config-map"]
 
 
 class ParameterType(str, Enum):
@@ -141,6 +143,18 @@ class Dag:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a container may use at most, as quantities of Kubernetes: `500m`, `2Gi`; "": anything.
+
+    Each may hold placeholders.
+    """
+
+    cpu: str = ""
+    memory: str = ""
+    accelerators: str = ""
+
+
+@dataclass(frozen=True)
 class Container:
     """A command in an image."""
 
@@ -148,6 +162,7 @@ class Container:
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
+    limits: Limits = Limits()
     unknown: tuple[str, ...] = ()
 
 
@@ -173,6 +188,60 @@ Executor = Container | Importer | OtherExecutor
 
 
 @dataclass(frozen=True)
+class KeysAsEnv:
+    """Values of a secret or a config map as environment: pairs of key and variable."""
+
+    kind: Kind
+    name: ParameterSource
+    variables: tuple[tuple[str, str], ...]
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class KeysAsVolume:
+    """A secret or a config map as a folder with a file for each key."""
+
+    kind: Kind
+    name: ParameterSource
+    path: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class VolumeMount:
+    """A volume (PVC), or the part of it below `sub_path`, as a folder."""
+
+    name: ParameterSource
+    path: str
+    sub_path: str = ""
+
+
+@dataclass(frozen=True)
+class KubernetesOptions:
+    """What the platform spec asks for a task: only what a task can see of its pod.
+
+    `scratch` are paths of folders that begin empty and end with the task; `fields` are variables
+    that hold a field of the pod, by its path; `metadata` are the fields that the pipeline sets.
+    """
+
+    keys_as_env: tuple[KeysAsEnv, ...] = ()
+    keys_as_volumes: tuple[KeysAsVolume, ...] = ()
+    volumes: tuple[VolumeMount, ...] = ()
+    scratch: tuple[str, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+    shared_memory: str = ""  # a quantity
+    pull_policy: str = ""
+    unknown: tuple[str, ...] = ()  # what this engine has not, in words
+    problems: tuple[str, ...] = ()  # what a cluster would refuse, in words
+
+    @property
+    def mounts(self) -> bool:
+        """Whether the task is to see a folder at a path of the pipeline's choice."""
+        return bool(self.keys_as_volumes or self.volumes or self.scratch)
+
+
+@dataclass(frozen=True)
 class Component:
     """What a task runs: a DAG or an executor, with its inputs and outputs."""
 
@@ -183,6 +252,6 @@ class Component:
     output_artifacts: dict[str, ArtifactSpec] = field(default_factory=dict)
     dag: Dag | None = None
     executor: Executor | None = None
-    platform: dict[str, Any] = field(default_factory=dict)  # the executor's Kubernetes options
+    kubernetes: KubernetesOptions = KubernetesOptions()
     timeout: float | None = None  # seconds an attempt may take
     unknown: tuple[str, ...] = ()

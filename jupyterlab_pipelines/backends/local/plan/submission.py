@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from ....errors import UnsupportedFeature
 from .ir import Pipeline
+from .machine import Machine
 from .parameters import check_parameters
 from .preflight import preflight
 
@@ -19,14 +20,15 @@ def accept(
     pipeline_spec: dict[str, Any],
     platform_spec: dict[str, Any] | None,
     parameters: Mapping[str, JsonValue],
+    machine: Machine,
 ) -> tuple[Pipeline, dict[str, JsonValue]]:
-    """The pipeline, and its parameters in their types.
+    """The pipeline, and its parameters in their types; `machine` is what it is to run on.
 
     Raises InvalidPipeline, InvalidParameter, or UnsupportedFeature whose problems name the tasks.
     """
     pipeline = Pipeline.parse(pipeline_spec, platform_spec)
     checked = check_parameters(pipeline, parameters)
-    problems = preflight(pipeline, checked)
+    problems = preflight(pipeline, checked, machine)
     if problems:
         text = " ".join(problem.message for problem in problems[:_MOST_NAMED])
         rest = len(problems) - _MOST_NAMED

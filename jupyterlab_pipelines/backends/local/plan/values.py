@@ -89,6 +89,22 @@ def _origin(node: Node, source: ParameterSource, run: RunContext) -> JsonValue:
     return producer.record.outputs.parameters[origin.key]
 
 
+def resolve_source(node: Node, source: ParameterSource, run: RunContext, what: str) -> JsonValue:
+    """A value that the task's options take from its scope, as its own inputs do; `what` names it.
+
+    Raises TaskFailure.
+    """
+    if isinstance(source.origin, Constant):
+        names = run_names(run, node.id, node.task.name)
+        value = Placeholders(names, {}).value(source.origin.value)
+    else:
+        try:
+            value = _origin(node, source, run)
+        except _Missing as missing:
+            raise TaskFailure(f"There is no value for {what}: {missing}") from None
+    return _selected(what, value, source.selector)
+
+
 def _reason(producer: Node, key: str) -> str:
     name = producer.record.name
     if producer.record.state is State.SKIPPED:
