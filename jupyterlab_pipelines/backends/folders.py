@@ -17,6 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from ..errors import Conflict, UnsupportedFeature
+from .base import ArtifactContent
 
 MEDIA_TYPE = "application/gzip"
 #: Bytes read of a file at once.
@@ -87,6 +88,19 @@ class FolderArchive:
         for one in self._entries:
             digest.update(repr(replace(one, read=None)).encode())
         return digest.hexdigest()[:32]
+
+    def content(self, start: int, end: int | None) -> ArtifactContent:
+        """The bytes `[start, end)` as what an artifact is."""
+        begin, stop = within(self.size, start, end)
+        return ArtifactContent(
+            body=self.read(begin, stop),
+            media_type=MEDIA_TYPE,
+            filename=self.filename,
+            size=self.size,
+            start=begin,
+            end=stop,
+            tag=self.tag,
+        )
 
     async def read(self, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         """The bytes `[start, end)`. Raises Conflict where a file has changed since the listing."""
@@ -162,6 +176,35 @@ def folder_entries(path: Path) -> list[Entry]:
         if len(entries) > MOST_ENTRIES:
             break
     return entries
+
+
+def open_path(
+    path: Path, media_type: str, start: int = 0, end: int | None = None
+) -> ArtifactContent:
+    """The bytes `[start, end)` of a file of this machine, or of a folder's archive.
+
+    Raises OSError where it cannot be read.
+    """
+    if path.is_dir():
+        return FolderArchive(path.name, folder_entries(path)).content(start, end)
+    with path.open("rb"):  # opened again when it is read: it may never be
+        state = path.stat()
+    begin, stop = within(state.st_size, start, end)
+    return ArtifactContent(
+        body=read_file(path, begin, stop),
+        media_type=media_type,
+        filename=path.name,
+        size=state.st_size,
+        start=begin,
+        end=stop,
+        tag=f"{state.st_mtime_ns:x}-{state.st_size:x}",
+    )
+
+
+def within(size: int, start: int, end: int | None) -> tuple[int, int]:
+    """The part of so many bytes that `[start, end)` names; behind the end it is empty."""
+    begin = min(max(start, 0), size)
+    return begin, size if end is None else max(begin, min(end, size))
 
 
 async def read_file(

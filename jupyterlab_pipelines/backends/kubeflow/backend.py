@@ -18,6 +18,7 @@ from ...models import (
     ConnectionTest,
     LogChunk,
     Namespaces,
+    ObjectStore,
     Problem,
     Run,
     RunGraph,
@@ -29,7 +30,8 @@ from ...models import (
 )
 from ...pipeline_text import split
 from ..base import ApiRequest, ApiResponse, ArtifactContent, Changes, Health
-from . import artifacts, diagnosis, logs, namespaces
+from . import diagnosis, logs, namespaces
+from .artifacts import Artifacts, Wanted
 from .changes import ChangeLog
 from .code import add_code
 from .endpoint import Endpoint
@@ -55,12 +57,15 @@ class KubeflowBackend:
         *,
         namespace: str = "",
         ui: Endpoint | None = None,
+        artifact_hosts: Sequence[str] = (),
+        stores: Sequence[ObjectStore] = (),
         tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._endpoint = Endpoint(host, sign_in, tls=tls, transport=transport, sleep=sleep)
         self._ui = ui or self._endpoint
+        self._artifacts = Artifacts(self._endpoint, self._ui, hosts=artifact_hosts, stores=stores)
         self._namespace = namespace
         self._listing = Listing(self._endpoint, namespace)
         self._changes = ChangeLog(self._endpoint, self._listing, namespace)
@@ -94,6 +99,7 @@ class KubeflowBackend:
 
     async def close(self) -> None:
         """Closes every connection."""
+        await self._artifacts.close()
         await self._endpoint.close()
         if self._ui is not self._endpoint:
             await self._ui.close()
@@ -211,16 +217,18 @@ class KubeflowBackend:
         producer = kept.reading.records[artifact_id.rpartition(":")[0]]
         name = artifact_id.rpartition(":")[2]
         types = {node.id: node.type for node in kept.graph.topology.artifacts}
-        return await artifacts.open_artifact(
-            self._endpoint,
-            uid=producer.artifact_uids.get(artifact_id, ""),
-            uri=status.uri,
+        kind = types.get(artifact_id, "")
+        wanted = Wanted(
             name=name,
-            html=types.get(artifact_id) == "system.HTML",
-            namespace=self._namespace,
-            start=start,
-            end=end,
+            uri=status.uri,
+            type=kind,
+            uid=producer.artifact_uids.get(artifact_id, ""),
+            namespace=kept.graph.run.namespace or self._namespace,
+            session=producer.artifact_stores.get(artifact_id, ""),
+            # What kfp 1 made has no type of its own, and Argo packed it.
+            archived=status.uri.endswith(".tgz") and kind in ("", "system.Artifact"),
         )
+        return await self._artifacts.open(wanted, start, end)
 
 
 def _with_caching(pipeline: Mapping[str, Any], caching: bool) -> dict[str, Any]:

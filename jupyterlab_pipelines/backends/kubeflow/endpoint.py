@@ -180,7 +180,7 @@ class Endpoint:
         except (ValueError, AttributeError, RecursionError):
             reason = ""
         kind = _ERRORS.get(status, UpstreamError)
-        said = self._excerpt(reason.encode(), 600) if reason else f"HTTP {status}"
+        said = self.excerpt(reason.encode(), 600) if reason else f"HTTP {status}"
         return kind(f"{self.host} answered: {said}")
 
     # --- one request ---------------------------------------------------------------------------
@@ -275,11 +275,11 @@ class Endpoint:
 
     def _not_json(self, text: bytes) -> BadUpstream:
         return BadUpstream(
-            f"{self.host} answered something that is not its protocol: {self._excerpt(text, 200)}",
+            f"{self.host} answered something that is not its protocol: {self.excerpt(text, 200)}",
             next_step="Check that the host is the address of a Kubeflow Pipelines API.",
         )
 
-    def _excerpt(self, text: bytes, length: int) -> str:
+    def excerpt(self, text: bytes, length: int) -> str:
         """The first bytes, escaped, and without secrets should the endpoint echo them."""
         shown = text[: length * 4].decode("utf-8", "replace")
         for secret in () if self._sign_in is None else self._sign_in.secrets():

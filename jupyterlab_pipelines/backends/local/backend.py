@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,7 +27,7 @@ from ...models import (
 )
 from ...pipeline_text import split
 from ..base import ApiRequest, ApiResponse, ArtifactContent, Changes, Health
-from ..folders import MEDIA_TYPE, FolderArchive, folder_entries, read_file
+from ..folders import open_path
 from .api import Api, create_run
 from .controller import Controller
 from .engine import Engine
@@ -144,7 +143,7 @@ class LocalBackend:
         """The bytes `[start, end)` of an artifact's file; a folder is served as a tar.gz."""
         path, media_type = await _thread(self.engine.artifact_file, run_id, artifact_id)
         try:
-            return await _thread(_content, path, media_type, start, end)
+            return await _thread(open_path, path, media_type, start, end)
         except OSError as error:
             raise NotFound(
                 f"The artifact cannot be read: {error.strerror}.",
@@ -173,18 +172,3 @@ class LocalBackend:
 
 async def _thread(function: Callable[P, T], /, *arguments: P.args, **options: P.kwargs) -> T:
     return await asyncio.to_thread(function, *arguments, **options)
-
-
-def _content(path: Path, media_type: str, start: int, end: int | None) -> ArtifactContent:
-    if path.is_dir():
-        archive = FolderArchive(path.name, folder_entries(path))
-        size, name, media_type, tag = archive.size, archive.filename, MEDIA_TYPE, archive.tag
-        read: Callable[[int, int], AsyncGenerator[bytes, None]] = archive.read
-    else:
-        with path.open("rb"):  # opened again when it is read: it may never be
-            state = path.stat()
-        size, name, tag = state.st_size, path.name, f"{state.st_mtime_ns:x}-{state.st_size:x}"
-        read = partial(read_file, path)
-    start = min(max(start, 0), size)
-    end = size if end is None else min(max(end, start), size)
-    return ArtifactContent(read(start, end), media_type, name, size, start, end, tag)
