@@ -218,11 +218,12 @@ class KubeflowBackend:
         name = artifact_id.rpartition(":")[2]
         types = {node.id: node.type for node in kept.graph.topology.artifacts}
         kind = types.get(artifact_id, "")
+        uid = producer.artifact_uids.get(artifact_id, "")
         wanted = Wanted(
             name=name,
             uri=status.uri,
             type=kind,
-            uid=producer.artifact_uids.get(artifact_id, ""),
+            uid="" if uid.isdecimal() else uid,  # ML Metadata's: the API does not know it
             namespace=kept.graph.run.namespace or self._namespace,
             session=producer.artifact_stores.get(artifact_id, ""),
             # What kfp 1 made has no type of its own, and Argo packed it.

@@ -38,4 +38,12 @@ def _backend(
     ui = None
     if settings.ui_host not in ("", settings.host):
         ui = Endpoint(settings.ui_host, ui_sign_in, tls=tls)
-    return KubeflowBackend(settings.host, sign_in, namespace=settings.namespace, ui=ui, tls=tls)
+    return KubeflowBackend(
+        settings.host,
+        sign_in,
+        namespace=settings.namespace,
+        ui=ui,
+        artifact_hosts=settings.artifact_hosts,
+        stores=settings.stores,
+        tls=tls,
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -34,7 +36,7 @@ _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 #: A failed request to a store is sent again a few times, then its error is told.
-_RETRIES = {"max_retries": 3, "retry_timeout": "20 seconds"}
+_RETRIES = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 
 class Stores:
@@ -60,10 +62,10 @@ class Stores:
     ) -> ArtifactContent:
         """The bytes `[start, end)` of the object; a tar.gz where the key is a folder's."""
         store = self._store(wanted, place)
-        try:
-            return await _object(store, place, start, end)
-        except NotFound:
-            return (await _folder(store, place)).content(start, end)
+        if place.name:  # else it is the bucket, whose own page no store may pass off as an object
+            with suppress(NotFound):
+                return await _object(store, place, start, end)
+        return (await _folder(store, place)).content(start, end)
 
     async def close(self) -> None:
         """Forgets the clients; their connections end with them."""
@@ -118,14 +120,18 @@ def _client(
             next_step="Install it: pip install 'jupyterlab-pipelines[stores]'.",
         ) from None
     # A whole download may take hours; each wait for a piece of it is limited elsewhere.
-    client: Any = {"connect_timeout": f"{CONNECT_TIMEOUT:.0f} seconds", "timeout": "7 days"}
+    client: Any = {
+        "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT),
+        "timeout": timedelta(days=7),
+        # The clouds' own addresses are https; another one was named by the environment.
+        "allow_http": True,
+    }
     retries: Any = _RETRIES
     if place.scheme == "gs":
         return GCSStore(place.bucket, client_options=client, retry_config=retries)
     options: Any = {"region": region or "us-east-1"} if region or endpoint else {}
     if endpoint:
         url = endpoint if "://" in endpoint else f"https://{endpoint}"
-        client["allow_http"] = urlsplit(url).scheme == "http"
         options |= {"endpoint": url, "virtual_hosted_style_request": False}
     if settings is not None and settings.access_key and settings.secret_key is not None:
         # Given by a function: from the environment not even a session's token is mixed in.
@@ -156,7 +162,7 @@ async def _object(store: Any, place: Place, start: int, end: int | None) -> Arti
         size: int = meta["size"]
         begin, stop = within(size, start, end)
         if result is None and begin < stop:
-            result = await _in_time(_part(store, key, meta, begin, stop))
+            result = await _part(store, place, meta, begin, stop)
     return ArtifactContent(
         body=_nothing() if result is None else _pieces(result, place),
         media_type=media_type(place.name),
@@ -168,13 +174,19 @@ async def _object(store: Any, place: Place, start: int, end: int | None) -> Arti
     )
 
 
-def _part(store: Any, key: str, meta: Mapping[str, Any], start: int, stop: int) -> Any:
+async def _part(store: Any, place: Place, meta: Mapping[str, Any], start: int, stop: int) -> Any:
+    """The bytes `[start, stop)` of the object as it was when `meta` was told, or Conflict."""
     import obstore
 
     options: Any = {"range": (start, stop)}
-    if meta.get("e_tag"):
-        options["if_match"] = meta["e_tag"]
-    return obstore.get_async(store, key, options=options)
+    tag = meta.get("e_tag")
+    if tag:
+        options["if_match"] = tag
+    with _explained(place):
+        result = await _in_time(obstore.get_async(store, meta["path"], options=options))
+    if tag and result.meta.get("e_tag") != tag:  # not every store minds the condition
+        raise _changed(place)
+    return result
 
 
 async def _pieces(result: Any, place: Place) -> AsyncGenerator[bytes, None]:
@@ -215,8 +227,7 @@ async def _folder(store: Any, place: Place) -> FolderArchive:
 
 def _entry(store: Any, place: Place, meta: Mapping[str, Any], below: int) -> Entry:
     async def read(start: int) -> AsyncGenerator[bytes, None]:
-        with _explained(place):
-            result = await _in_time(_part(store, meta["path"], meta, start, meta["size"]))
+        result = await _part(store, place, meta, start, meta["size"])
         async for piece in _pieces(result, place):
             yield piece
 
@@ -232,6 +243,10 @@ def _entry(store: Any, place: Place, meta: Mapping[str, Any], below: int) -> Ent
 # --- failures -----------------------------------------------------------------------------------
 
 
+def _changed(place: Place) -> Conflict:
+    return Conflict(f"{place.uri} changed while it was read.", next_step="Download it again.")
+
+
 async def _in_time(answer: Any) -> Any:
     return await asyncio.wait_for(answer, IDLE_TIMEOUT)
 
@@ -240,21 +255,21 @@ class _explained:  # noqa: N801 (read as a verb: `with _explained(place)`)
     """Turns what the library raises into our errors; its texts, which tell too much, are left."""
 
     def __init__(self, place: Place) -> None:
+        self._place = place
         self._bucket = f"{place.scheme}://{place.bucket}"
-        self._uri = place.uri
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception) or isinstance(error, PipelinesError):
-            return
-        raise self._as_ours(error) from None
+        known = (OSError, ValueError, TimeoutError, asyncio.TimeoutError)
+        if isinstance(error, known) or "obstore" in type(error).__module__:
+            raise self._as_ours(error) from None
 
-    def _as_ours(self, error: Exception) -> PipelinesError:
+    def _as_ours(self, error: BaseException | None) -> PipelinesError:
         text, kind = str(error), type(error).__name__
         if isinstance(error, FileNotFoundError):
-            return NotFound(f"There is nothing at {self._uri}.")
+            return NotFound(f"There is nothing at {self._place.uri}.")
         if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
             return UpstreamTimeout(
                 f"The store of {self._bucket} has not answered for {IDLE_TIMEOUT:.0f} s."
@@ -262,9 +277,7 @@ class _explained:  # noqa: N801 (read as a verb: `with _explained(place)`)
         status, code = _STATUS.search(text), _CODE.search(text)
         said = f" ({code.group(1)})" if code else ""
         if kind == "PreconditionError":
-            return Conflict(
-                f"{self._uri} has changed while it was read.", next_step="Download it again."
-            )
+            return _changed(self._place)
         if kind in ("PermissionDeniedError", "UnauthenticatedError"):
             return Forbidden(
                 f"The store of {self._bucket} does not let this be read{said}.",
@@ -273,9 +286,11 @@ class _explained:  # noqa: N801 (read as a verb: `with _explained(place)`)
             )
         if kind in ("InvalidPathError", "ValueError"):
             return UnsupportedFeature(
-                f"The name {self._uri} is not one that can be read.",
+                f"The name {self._place.uri} is not one that can be read.",
                 next_step="Copy it from where it is stored.",
             )
+        if status is not None and status.group(1) == "404":
+            return NotFound(f"There is nothing at {self._place.uri}{said}.")
         if status is not None:
             return UpstreamError(
                 f"The store of {self._bucket} answered: HTTP {status.group(1)}{said}."

@@ -56,11 +56,19 @@ class WebHosts:
 
     title = "the web host itself"
 
-    def __init__(self, allowed: Sequence[str], resolve: Resolve = resolved) -> None:
+    def __init__(
+        self,
+        allowed: Sequence[str],
+        resolve: Resolve = resolved,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._allowed = {one.strip().lower().rstrip("/") for one in allowed}
         self._resolve = resolve
         # No proxy of the environment: it would resolve the name once more.
-        self._client = httpx.AsyncClient(timeout=timeout(), follow_redirects=False, trust_env=False)
+        self._client = httpx.AsyncClient(
+            transport=transport, timeout=timeout(), follow_redirects=False, trust_env=False
+        )
 
     async def open(
         self, wanted: Wanted, place: Place, start: int, end: int | None

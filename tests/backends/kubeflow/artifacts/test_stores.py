@@ -1,0 +1,257 @@
+"""Artifacts read directly from a real S3 server, and from a Google store's protocol."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import tarfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
+
+from jupyterlab_pipelines.backends.base import ArtifactContent
+from jupyterlab_pipelines.backends.folders import within
+from jupyterlab_pipelines.backends.kubeflow.artifacts.place import read_place
+from jupyterlab_pipelines.backends.kubeflow.artifacts.source import Wanted
+from jupyterlab_pipelines.backends.kubeflow.artifacts.stores import Stores
+from jupyterlab_pipelines.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    Unreachable,
+    UnsupportedFeature,
+)
+from jupyterlab_pipelines.models import ObjectStore
+from tests.async_tests import in_loop
+from tests.backends.kubeflow.artifacts.object_store import S3Server, metered, s3_server
+from tests.kubeflow import Answer, Cluster, Request, serving
+
+MIB = 1 << 20
+ODD = "größe #1 %41 a+b?x=1&y.txt"
+BIG = os.urandom(MIB) * 8
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with s3_server() as server:
+        server.put("mlpipeline", **{ODD: ODD.encode(), "big.bin": BIG, "empty": b""})
+        server.put("mlpipeline", **{f"model__{n:03}.bin": bytes([n]) * 1000 for n in range(60)})
+        server.put("mlpipeline", model__deep__a=b"a", model2=b"not of the folder")
+        server.client.put_object(Bucket="mlpipeline", Key="model/", Body=b"")
+        yield server
+
+
+def store(url: str, prefix: str = "minio://mlpipeline/", secret: str = "minio123") -> ObjectStore:
+    return ObjectStore(
+        prefix=prefix, endpoint=url, access_key="minio", secret_key=SecretStr(secret)
+    )
+
+
+async def opened(
+    stores: Stores, uri: str, start: int = 0, end: int | None = None, session: str = ""
+) -> ArtifactContent:
+    return await stores.open(Wanted("it", uri, session=session), read_place(uri), start, end)
+
+
+async def read(content: ArtifactContent) -> bytes:
+    return b"".join([piece async for piece in content.body])
+
+
+@in_loop
+async def test_any_part_of_an_object_with_size_and_tag(s3: S3Server) -> None:
+    stores = Stores([store(s3.url)])
+    for start, end in ((0, None), (0, 0), (0, 9), (5, None), (MIB, 3 * MIB + 1), (len(BIG), None)):
+        content = await opened(stores, "minio://mlpipeline/big.bin", start, end)
+        assert await read(content) == BIG[start:end]
+        assert (content.size, content.start, content.end) == (
+            len(BIG), *within(len(BIG), start, end)
+        )  # fmt: skip
+        assert content.tag
+    assert await read(await opened(stores, f"minio://mlpipeline/{ODD}")) == ODD.encode()
+    assert await read(await opened(stores, "minio://mlpipeline/empty", 0, 100)) == b""
+    assert content.filename == "big.bin"
+
+
+@in_loop
+async def test_a_beginning_costs_the_store_a_beginning(s3: S3Server) -> None:
+    async with metered(s3.url) as meter:
+        content = await opened(Stores([store(meter.url)]), "minio://mlpipeline/big.bin", 0, 65536)
+        assert await read(content) == BIG[:65536]
+        assert meter.sent < 80_000
+        assert len(meter.requests) == 2
+
+
+@in_loop
+async def test_a_folder_is_one_archive_that_can_be_gone_on_with(s3: S3Server) -> None:
+    stores = Stores([store(s3.url)])
+    folder = await opened(stores, "minio://mlpipeline/model")
+    packed = await read(folder)
+    assert (folder.filename, folder.size) == ("model.tar.gz", len(packed))
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        names = archive.getnames()
+        assert names == sorted(names)
+        assert len(names) == 61
+        assert archive.extractfile("model/deep/a").read() == b"a"  # type: ignore[union-attr]
+        assert archive.extractfile("model/007.bin").read() == b"\x07" * 1000  # type: ignore[union-attr]
+    rest = await opened(stores, "minio://mlpipeline/model/", 50_000)
+    assert (await read(rest), rest.tag) == (packed[50_000:], folder.tag)
+
+
+@in_loop
+async def test_what_changes_while_it_is_read_is_no_answer(s3: S3Server) -> None:
+    s3.put("changing", file=b"1" * 1000)
+    stores = Stores([store(s3.url, "minio://")])
+    packed = await opened(stores, "minio://changing/")
+    before = await opened(stores, "minio://changing/file")
+    s3.put("changing", file=b"2" * 1000)
+    with pytest.raises(Conflict, match="changed"):
+        await read(packed)
+    assert (await opened(stores, "minio://changing/file")).tag != before.tag
+
+
+@in_loop
+async def test_errors_say_what_to_do_and_no_secret(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotFound):
+        await opened(Stores([store(s3.url)]), "minio://mlpipeline/none")
+    dead = Stores([store("http://127.0.0.1:1", secret="canary")])
+    with pytest.raises(Unreachable) as refused:
+        await opened(dead, "minio://mlpipeline/x")
+    assert "canary" not in str(refused.value.body())
+    with pytest.raises(UnsupportedFeature) as unknown:
+        await opened(Stores([]), "minio://mlpipeline/x")
+    assert "prefix minio://mlpipeline/" in unknown.value.next_step
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    with pytest.raises(UnsupportedFeature) as missing:
+        await opened(Stores([store(s3.url)]), "minio://mlpipeline/x")
+    assert "jupyterlab-pipelines[stores]" in missing.value.next_step
+
+
+@in_loop
+async def test_a_store_that_refuses_is_named_with_its_reason() -> None:
+    cluster = Cluster()
+    body = b"<?xml version='1.0'?><Error><Code>InvalidAccessKeyId</Code></Error>"
+
+    async def refuse(request: Request) -> Answer:
+        return Answer(403, body, {"Content-Type": "application/xml"})
+
+    cluster.routers.append(refuse)
+    async with serving(cluster) as url:
+        with pytest.raises(Forbidden, match="InvalidAccessKeyId") as refused:
+            await opened(Stores([store(url)]), "minio://mlpipeline/x")
+    assert "keys" in refused.value.next_step
+
+
+@in_loop
+async def test_the_longest_prefix_decides_and_ends_at_a_slash(s3: S3Server) -> None:
+    stores = Stores([store("http://127.0.0.1:1", "minio://"), store(s3.url, "minio://mlpipeline")])
+    assert (await opened(stores, "minio://mlpipeline/empty")).size == 0
+    with pytest.raises(Unreachable):
+        await opened(stores, "minio://mlpipeline-of-others/x")
+
+
+@in_loop
+async def test_credentials_of_the_environment_serve_where_none_are_given(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3.url, "AWS_ACCESS_KEY_ID": "env", "AWS_SECRET_ACCESS_KEY": "env",
+        "AWS_REGION": "eu-west-1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    assert await read(await opened(Stores([]), f"s3://mlpipeline/{ODD}")) == ODD.encode()
+
+
+@in_loop
+async def test_given_keys_are_not_mixed_with_the_environments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "canary")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    cluster = Cluster()
+
+    async def nothing(request: Request) -> Answer:
+        return Answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+
+    cluster.routers.append(nothing)
+    async with serving(cluster) as url:
+        with pytest.raises(NotFound):
+            await opened(Stores([store(url)]), "minio://mlpipeline/x")
+    assert cluster.seen
+    assert "canary" not in str([request.headers for request in cluster.seen])
+    assert "Credential=minio/" in cluster.seen[0].headers["authorization"]
+
+
+@in_loop
+async def test_a_pipeline_cannot_choose_whom_this_machine_speaks_to() -> None:
+    cluster = Cluster()
+    async with serving(cluster) as url:
+        session = {"endpoint": url, "secretName": "mlpipeline-minio-artifact", "region": "x"}
+        text = json.dumps({"Provider": "minio", "Params": session})
+        for uri in ("minio://mlpipeline/x", "s3://mlpipeline/x"):
+            with pytest.raises(UnsupportedFeature) as unknown:
+                await opened(Stores([]), uri, session=text)
+            assert url in unknown.value.next_step
+            assert "secret mlpipeline-minio-artifact" in unknown.value.next_step
+    assert cluster.seen == []
+
+
+@in_loop
+async def test_google_cloud_storage_with_a_service_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster()
+    objects = {"data/a b.csv": b"x,y\n1,2\n" * 1000}
+
+    async def google(request: Request) -> Answer | None:
+        content = objects.get(unquote(request.path).removeprefix("/bucket/"))
+        if content is None:
+            return Answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+        headers: dict[str, str] = {
+            "Last-Modified": "Sat, 01 Aug 2026 10:00:00 GMT", "ETag": '"1"'
+        }  # fmt: skip
+        if request.method == "HEAD":
+            return Answer(200, _no_body(), {**headers, "Content-Length": str(len(content))})
+        asked = request.headers.get("range", "")
+        if not asked:
+            return Answer(200, content, headers)
+        first, last = (int(text) for text in asked.removeprefix("bytes=").split("-"))
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+        return Answer(206, content[first : last + 1], headers)
+
+    cluster.routers.append(google)
+    async with serving(cluster) as url:
+        key = {
+            "type": "service_account", "gcs_base_url": url, "disable_oauth": True,
+            "client_email": "x", "private_key": _pem(), "private_key_id": "x",
+        }  # fmt: skip
+        file = tmp_path / "key.json"
+        file.write_text(json.dumps(key))
+        monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(file))
+        content = objects["data/a b.csv"]
+        whole = await opened(Stores([]), "gs://bucket/data/a b.csv")
+        assert (await read(whole), whole.size) == (content, len(content))
+        assert whole.media_type == "text/csv"
+        part = await opened(Stores([]), "gcs://bucket/data/a b.csv", 10, 20)
+        assert await read(part) == content[10:20]
+
+
+def _pem() -> str:
+    """A private key as a service account's file holds one."""
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return made.private_bytes(serialization.Encoding.PEM, *form).decode()
+
+
+async def _no_body() -> AsyncIterator[bytes]:
+    for _ in ():
+        yield b""
