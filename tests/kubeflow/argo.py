@@ -40,6 +40,10 @@ class Nodes:
         self.made: dict[str, dict[str, Any]] = {}
         self._second = 0
 
+    def id_of(self, whole: str) -> str:
+        """The id of the node of a whole name."""
+        return whole if whole == self.workflow else f"{self.workflow}-{fnv1a(whole)}"
+
     def add(
         self,
         name: str,
@@ -52,7 +56,7 @@ class Nodes:
     ) -> dict[str, Any]:
         """A node by its name below the workflow's; `above` is the name of the one it hangs on."""
         whole = f"{self.workflow}.{name}" if name else self.workflow
-        node_id = f"{self.workflow}-{fnv1a(whole)}" if name else self.workflow
+        node_id = self.id_of(whole)
         self._second += 1
         begun = _START + timedelta(seconds=self._second)
         node: dict[str, Any] = {
@@ -71,7 +75,7 @@ class Nodes:
             node["finishedAt"] = ended.strftime("%Y-%m-%dT%H:%M:%SZ")
         self.made[node_id] = node
         upper = f"{self.workflow}.{above}" if above else self.workflow
-        parent = self.made.get(f"{self.workflow}-{fnv1a(upper)}" if above else self.workflow)
+        parent = self.made.get(self.id_of(upper))
         if parent is not None and parent is not node:
             parent.setdefault("children", []).append(node_id)
         return node

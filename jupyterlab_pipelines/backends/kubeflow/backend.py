@@ -190,6 +190,8 @@ class KubeflowBackend:
             detail.caching = bool(detail.cache_key) or (task.caching and component.tasks is None)
             label = str(component.content.get("executorLabel", ""))
             add_code(detail, pipeline.executors.get(label) or {})
+        elif record is not None:
+            add_code(detail, {"container": record.container})
         return detail
 
     async def read_log(

@@ -9,20 +9,21 @@ from typing import Any
 
 from ...models import TaskDetail
 
-_PIP = re.compile(r"python3? -m pip install (.*?)(?:&&|\n|$)", re.DOTALL)
+_PIP = re.compile(r"python3? -m pip install (.*?)(?:&&|\|\||\n|$)", re.DOTALL)
 _OWN = re.compile(r"kfp(\[[^\]]*\])?\s*($|[=<>!~;@ ])")
 
 
 def add_code(detail: TaskDetail, executor: Mapping[str, Any]) -> None:
-    """Fills in what the IR says of a container; an importer has none of it."""
+    """Fills in what IR, or Argo, says of a container; an importer has none of it."""
     container = executor.get("container") or {}
     detail.image = container.get("image", "")
     command = [str(word) for word in container.get("command") or []]
     detail.command = [*command, *map(str, container.get("args") or [])]
-    if len(command) >= 2 and "executor_main" in command[-2]:
+    # The function is the last word: of kfp 2's executor, or of the script that kfp 1 wrote it to.
+    if len(command) >= 2 and any(one in command[-2] for one in ("executor_main", "program_path")):
         detail.source = command[-1]
-        for script in command[:-1]:
-            detail.packages += [one for one in _installed(script) if one not in detail.packages]
+        found = [one for script in command[:-1] for one in _installed(script)]
+        detail.packages = list(dict.fromkeys(found))
 
 
 def _installed(script: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from ....models import Progress, Run, State, TaskStatus, TaskType, Topology
 from ..mlmd import Snapshot
 from .argo import read_workflow
+from .argo_v1 import read_v1
 from .details import read_details
 from .merge import merge
 from .metadata import path_of, read_metadata
@@ -75,7 +76,7 @@ def read_run(run: Run, told: Told, pipeline: Pipeline) -> Reading:
         records = read_tasks(tasks)
     else:
         recorded = read_metadata(told.metadata, pipeline) if told.metadata else {}
-        argo = read_workflow(told.workflow, pipeline) if told.workflow else {}
+        argo = _read_argo(told.workflow, pipeline) if told.workflow else {}
         records = merge(recorded, argo)
         run.error = run.error or _reason(told.workflow, run)
     topology = draw(pipeline, records) if pipeline.known else outline(records)
@@ -86,6 +87,12 @@ def read_run(run: Run, told: Told, pipeline: Pipeline) -> Reading:
     reading = Reading(run, pipeline, topology, records)
     run.progress = _progress(reading)
     return reading
+
+
+def _read_argo(workflow: Workflow, pipeline: Pipeline) -> dict[str, Record]:
+    if pipeline.known or workflow.is_v2:
+        return read_workflow(workflow, pipeline)
+    return read_v1(workflow)
 
 
 def _reason(workflow: Workflow | None, run: Run) -> str | None:

@@ -20,6 +20,7 @@ def outline(records: Mapping[str, Record]) -> Topology:
             type=record.type,
             parent=record.parent,
             iteration=record.iteration,
+            component=record.component or None,
         )
         for record in records.values()
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ....models import ArtifactStatus, TaskIO, TaskStatus, TaskType
 
@@ -40,6 +41,9 @@ class Record:
     artifact_stores: dict[str, str] = field(default_factory=dict)
     pods: list[Pod] = field(default_factory=list)
     cache_key: str = ""
+    #: What it runs, where there is no IR to tell: the component's name, and Argo's container.
+    component: str = ""
+    container: Mapping[str, Any] = field(default_factory=dict)
     #: How many tasks or iterations a group will have, where the source tells.
     members: int | None = None
     #: The tasks that it waits for, each with the names of the parameters that travel.
@@ -53,10 +57,10 @@ def link_artifacts(records: Iterable[Record]) -> None:
     """Turns the endpoint's artifact ids into graph ids and names the producers."""
     records = list(records)
     known = {
-        uid: (graph_id, record.task_id)
+        # Argo's artifacts have no id but their place.
+        record.artifact_uids.get(graph_id) or artifact.uri: (graph_id, record.task_id)
         for record in records
-        for graph_id, uid in record.artifact_uids.items()
-        if uid
+        for graph_id, artifact in record.artifacts.items()
     }
     for record in records:
         for side in (record.inputs, record.outputs):

@@ -17,6 +17,8 @@ from .records import Pod
 
 #: The most that a workflow's packed nodes may be unpacked, in bytes.
 MOST = 256 << 20
+#: What Argo calls the log of a step's own container where it keeps it.
+LOG = "main-logs"
 _POD_NAMES = "workflows.argoproj.io/pod-name-format"
 _PHASES = {
     "Pending": State.PENDING,
@@ -114,7 +116,6 @@ class Workflow:
         metadata = content.get("metadata") or {}
         self.name = str(metadata.get("name") or "")
         self.annotations: Mapping[str, str] = metadata.get("annotations") or {}
-        self.labels: Mapping[str, str] = metadata.get("labels") or {}
         self.spec: Mapping[str, Any] = content.get("spec") or {}
         self.status: Mapping[str, Any] = content.get("status") or {}
 
@@ -132,9 +133,10 @@ class Workflow:
     @property
     def is_v2(self) -> bool:
         """Whether it was made of IR, by Kubeflow's own compiler."""
-        if "pipelines.kubeflow.org/v2_component" in self.labels:
-            return True
-        return any(one.startswith("system-") for one in self.templates)
+        labels = (self.spec.get("podMetadata") or {}).get("labels") or {}
+        return "pipelines.kubeflow.org/v2_component" in labels or any(
+            name.startswith("system-") for name in self.templates
+        )
 
     @cached_property
     def nodes(self) -> dict[str, Node]:
@@ -158,6 +160,9 @@ class Workflow:
             return ""
         node_id, name = str(node.get("id") or ""), str(node.get("name") or "")
         old = self.content.get("apiVersion") == "v1" or self.annotations.get(_POD_NAMES) == "v1"
+        logs = [one for one in _outputs(node) if one.get("name") == LOG]
+        # Controllers from before the annotation kept logs below the names that they gave.
+        old = old or any(f"/{node_id}/" in str(one) for one in logs)
         if old or name == self.name:
             return node_id
         prefix = self.name
@@ -198,7 +203,7 @@ class Workflow:
     def log_uri(self, node: Node) -> str:
         """Where a pod's log is kept; empty where it is not, or not yet."""
         for artifact in node.artifacts("outputs"):
-            if artifact.get("name") == "main-logs":
+            if artifact.get("name") == LOG:
                 return self.uri(artifact)
         return ""
 
@@ -216,6 +221,10 @@ class Workflow:
             whole = {**(repository.get("gcs") or {}), **gcs}
             return f"gs://{whole.get('bucket', '')}/{gcs['key']}"
         return str((artifact.get("http") or {}).get("url") or "")
+
+
+def _outputs(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list((node.get("outputs") or {}).get("artifacts") or [])
 
 
 def _unpacked(text: str) -> bytes:

@@ -1,0 +1,170 @@
+"""Runs of kfp 1: recursion, retries, conditions, loops, exit handlers, caches and artifacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend
+from jupyterlab_pipelines.models import RunGraph, State, TaskDetail, TaskType
+from tests.async_tests import in_loop
+from tests.kubeflow import serving
+from tests.kubeflow.argo_v1 import container, dag, passing, run_workflow, task
+from tests.kubeflow.steps import Outcome
+
+from .graphs import Endpoint
+
+WHEN = '"{{inputs.parameters.flip-Output}}" == "tails"'
+COIN = [
+    dag("coin", task("exit-handler-1")),
+    dag(
+        "exit-handler-1",
+        task("flip"),
+        task("again", "flip", arguments=passing("flip.flip-Output")),
+        task("train"),
+        task(
+            "use",
+            "flip",
+            "train",
+            arguments=passing("flip.flip-Output", artifacts=("train.train-model",)),
+        ),
+        task("for-loop-5", withItems=["a.b", "c"]),
+        task("for-loop-7", withParam="{{workflow.parameters.parts}}"),
+    ),
+    dag("again", task("condition-3", when=WHEN)),
+    dag(
+        "condition-3",
+        task("flip-2", template="flip"),
+        task("again", "flip-2", arguments=passing("flip-2.flip-Output")),
+    ),
+    dag("for-loop-5", task("condition-6")),
+    dag("condition-6", task("train-2", template="train")),
+    container("flip", parameters=("flip-Output",)),
+    container(
+        "train",
+        outputs=("mlpipeline-metrics", "mlpipeline-ui-metadata", "train-model"),
+        title="Train the model",
+        retries=3,
+    ),
+    container("use", inputs=("train-model",)),
+    container("for-loop-7"),
+    container("goodbye"),
+]
+TOP = "exit-handler-1"
+DEEP = f"{TOP}/again/condition-3/again/condition-3"
+WENT = {
+    f"{DEEP}/again/condition-3": Outcome("SKIPPED"),
+    f"{TOP}/for-loop-5[1]/condition-6": Outcome("SKIPPED"),
+    f"{TOP}/train": Outcome(failures=("OOMKilled (exit code 137)", "Error (exit code 1)")),
+    f"{TOP}/flip": Outcome(parameters={"flip-Output": "tails"}),
+}
+
+
+async def read(
+    went: dict[str, Outcome], state: str = "SUCCEEDED", **more: Any
+) -> tuple[RunGraph, dict[str, TaskDetail]]:
+    """The graph of a run, and every task of it in detail."""
+    endpoint = Endpoint()
+    workflow = run_workflow("coin-x7k2p", COIN, went, "goodbye", **more)
+    # Kubeflow says of such a run's pipeline what it was submitted as: the workflow.
+    spec = {key: workflow[key] for key in ("apiVersion", "kind", "metadata", "spec")}
+    run = endpoint.cluster.add_run("coin", state, spec=spec, task_details=[], workflow=workflow)
+    async with serving(endpoint.cluster) as url:
+        backend = KubeflowBackend(url)
+        graph = await backend.get_graph(run.id)
+        details = {
+            node.id: await backend.get_task(run.id, node.id) for node in graph.topology.tasks
+        }
+        await backend.close()
+    return graph, details
+
+
+@in_loop
+async def test_recursion_conditions_and_loops_are_drawn_as_deep_as_they_went() -> None:
+    graph, _ = await read(WENT)
+    kinds = {node.id: node.type for node in graph.topology.tasks}
+    assert kinds[TOP] is TaskType.EXIT_HANDLER
+    assert kinds[f"{TOP}/again"] is TaskType.DAG
+    assert kinds[DEEP] is TaskType.CONDITION
+    assert kinds[f"{DEEP}/flip-2"] is TaskType.RUNTIME
+    assert kinds[f"{TOP}/for-loop-5"] is TaskType.LOOP
+    assert kinds[f"{TOP}/for-loop-5[0]"] is TaskType.LOOP_ITERATION
+    assert kinds[f"{TOP}/for-loop-5[0]/condition-6/train-2"] is TaskType.RUNTIME
+    assert kinds[f"{TOP}/for-loop-7[1]"] is TaskType.RUNTIME
+    assert kinds["goodbye"] is TaskType.RUNTIME
+    assert graph.tasks[f"{DEEP}/again/condition-3"].state is State.SKIPPED
+    assert graph.tasks[f"{TOP}/for-loop-5[1]/condition-6"].state is State.SKIPPED
+    assert graph.tasks[f"{DEEP}/flip-2"].state is State.SUCCEEDED
+    assert not any(one.startswith(f"{DEEP}/again/condition-3/again/condition-3") for one in kinds)
+    parents = {node.id: node.parent for node in graph.topology.tasks}
+    assert all(parent is None or parent in parents for parent in parents.values())
+
+
+@in_loop
+async def test_what_travels_is_drawn() -> None:
+    graph, details = await read(WENT)
+    edges = {(one.source, one.target, one.kind, one.label) for one in graph.topology.edges}
+    model = f"{TOP}/train:train-model"
+    assert (f"{TOP}/train", model, "output", "train-model") in edges
+    assert (model, f"{TOP}/use", "input", "train-model") in edges
+    assert (f"{TOP}/flip", f"{TOP}/use", "dependency", "flip-Output") in edges
+    assert (f"{TOP}/train", f"{TOP}/use", "dependency", "") not in edges  # the model shows it
+    assert (f"{DEEP}/flip-2", f"{DEEP}/again", "dependency", "flip-Output") in edges
+    assert details[f"{TOP}/flip"].outputs.parameters == {"flip-Output": "tails"}
+    (given,) = details[f"{TOP}/use"].inputs.artifacts
+    assert (given.id, given.producer) == (model, f"{TOP}/train")
+
+
+@in_loop
+async def test_a_step_has_its_attempts_its_artifacts_and_its_code() -> None:
+    graph, details = await read(WENT)
+    train = details[f"{TOP}/train"]
+    assert [one.state for one in train.status.attempts] == [
+        State.FAILED, State.FAILED, State.SUCCEEDED
+    ]  # fmt: skip
+    assert train.status.attempts[0].error == "OOMKilled (exit code 137)"
+    assert train.status.state is State.SUCCEEDED
+    assert train.node.display_name == "Train the model"
+    assert train.node.component == "Train"
+    assert train.source.startswith("def train():")
+    assert (train.image, train.packages) == ("python:3.7", ["pandas==1.3"])
+    names = {one.name for one in train.outputs.artifacts}
+    assert names == {"mlpipeline-metrics", "mlpipeline-ui-metadata", "train-model"}
+    assert "main-logs" not in {one.name for one in graph.topology.artifacts}
+    uri = graph.artifacts[f"{TOP}/train:mlpipeline-ui-metadata"].uri
+    assert uri.startswith("minio://mlpipeline/artifacts/coin-x7k2p/")
+
+
+@in_loop
+async def test_what_was_taken_from_the_cache_is_told() -> None:
+    graph, _ = await read({**WENT, f"{TOP}/for-loop-5[0]/condition-6/train-2": Outcome("CACHED")})
+    states = {task_id: status.state for task_id, status in graph.tasks.items()}
+    assert states[f"{TOP}/for-loop-5[0]/condition-6/train-2"] is State.CACHED
+    assert states[f"{TOP}/train"] is State.SUCCEEDED
+
+
+@in_loop
+async def test_a_failure_says_why_and_the_exit_handler_ran() -> None:
+    went = {
+        **WENT,
+        f"{TOP}/train": Outcome("FAILED", "ImagePullBackOff: no such image", ("Error",) * 3),
+    }
+    graph, _ = await read(went, "FAILED", phase="Failed")
+    assert graph.tasks[f"{TOP}/train"].error == "ImagePullBackOff: no such image"
+    assert graph.tasks[f"{TOP}/use"].state is State.SKIPPED
+    assert graph.tasks[TOP].state is State.FAILED
+    assert graph.tasks[TOP].error is None  # which only names the failed one by an id
+    assert graph.tasks["goodbye"].state is State.SUCCEEDED
+
+
+@in_loop
+async def test_what_nobody_came_to_yet_is_drawn_too() -> None:
+    went = {f"{TOP}/flip": Outcome("RUNNING")}
+    absent = {f"{TOP}/{name}": Outcome("ABSENT") for name in ("again", "use", "for-loop-5")}
+    graph, details = await read({**went, **absent}, "RUNNING", phase="Running")
+    assert graph.tasks[f"{TOP}/flip"].state is State.RUNNING
+    assert graph.tasks[f"{TOP}/use"].state is State.PENDING
+    kinds = {node.id: node.type for node in graph.topology.tasks}
+    assert kinds[f"{TOP}/again/condition-3/flip-2"] is TaskType.RUNTIME
+    assert kinds[f"{TOP}/again/condition-3/again"] is TaskType.DAG  # and it ends there
+    assert f"{TOP}/again/condition-3/again/condition-3" not in kinds
+    assert details[f"{TOP}/use"].image == "python:3.7"
