@@ -38,6 +38,7 @@ from .endpoint import Endpoint
 from .listing import RUNS, Listing
 from .passthrough import pass_through
 from .readings import Readings, run_path
+from .sharing import Shared, SharedLogs
 from .sign_in import SignInMethod
 
 
@@ -70,6 +71,8 @@ class KubeflowBackend:
         self._listing = Listing(self._endpoint, namespace)
         self._changes = ChangeLog(self._endpoint, self._listing, namespace)
         self._readings = Readings(self._endpoint, namespace)
+        self._pages: Shared[RunPage] = Shared()
+        self._logs = SharedLogs()
 
     async def health(self) -> Health:
         """Ready where the API lists runs for this user; else which step failed."""
@@ -95,7 +98,10 @@ class KubeflowBackend:
 
     async def api(self, request: ApiRequest) -> ApiResponse:
         """The endpoint's own answer, streamed."""
-        return await pass_through(self._endpoint, request)
+        answer = await pass_through(self._endpoint, request)
+        if request.method.upper() != "GET":
+            self._pages.forget()
+        return answer
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -108,7 +114,8 @@ class KubeflowBackend:
 
     async def list_runs(self, query: RunQuery) -> RunPage:
         """One page of runs, filters that Kubeflow lacks included."""
-        return await self._listing.page(query)
+        key = query.model_dump_json()
+        return await self._pages.get(key, lambda: self._listing.page(query))
 
     async def get_run(self, run_id: str) -> Run:
         """One run."""
@@ -121,7 +128,10 @@ class KubeflowBackend:
 
     async def changes(self, cursor: str | None) -> Changes:
         """Runs that look different; every active one may have changed inside."""
-        return await self._changes.since(cursor)
+        changes = await self._changes.since(cursor)
+        if changes.runs or changes.deleted:
+            self._pages.forget()
+        return changes
 
     async def preflight(self, pipeline: Mapping[str, Any]) -> Sequence[Problem]:
         """None: Kubeflow runs whatever the SDK compiles, and says itself what is wrong."""
@@ -148,7 +158,9 @@ class KubeflowBackend:
         if submission.experiment_id:
             body["experiment_id"] = submission.experiment_id
         query = [("namespace", self._namespace)] if self._namespace else []
-        return self._readings.run(await self._endpoint.json("POST", RUNS, query=query, body=body))
+        created = await self._endpoint.json("POST", RUNS, query=query, body=body)
+        self._pages.forget()
+        return self._readings.run(created)
 
     async def terminate(self, run_id: str) -> None:
         """Stops an active run."""
@@ -165,6 +177,7 @@ class KubeflowBackend:
     async def _act(self, method: str, run_id: str, verb: str) -> None:
         await self._endpoint.json(method, run_path(run_id) + verb)
         self._readings.forget(run_id)
+        self._pages.forget()
 
     # --- a task --------------------------------------------------------------------------------
 
@@ -206,7 +219,12 @@ class KubeflowBackend:
                 raise NotFound(f"Run {run_id} has no task {task_id!r} that has begun.")
             over = status.state.final
             return LogChunk(text="", offset=0, next_offset=0, size=0, complete=over)
-        return await logs.read_log(self._endpoint, run_id, record, attempt, offset, limit)
+        return await self._logs.get(
+            (run_id, task_id, attempt),
+            offset,
+            limit,
+            lambda: logs.read_log(self._endpoint, run_id, record, attempt, offset, limit),
+        )
 
     async def open_artifact(
         self, run_id: str, artifact_id: str, start: int = 0, end: int | None = None
