@@ -163,7 +163,8 @@ class Runs:
         if row.state not in ("PAUSED", "PENDING", "RUNNING"):
             raise invalid(f"Failed to terminate a run {run_id}. Row not found")
         self._cluster.turn(row, "CANCELING")
-        self._cluster.begin(row, [(0.2, "CANCELED")])
+        # Argo says Failed of a workflow that was stopped, and nothing turns that into CANCELED.
+        self._cluster.begin(row, [(0.2, "FAILED")])
         return {}
 
     async def retry(self, request: Request, run_id: str) -> dict[str, Any]:
