@@ -125,10 +125,14 @@ def make_workflow(
         "kind": "Workflow",
         "metadata": {
             "name": name,
-            "labels": {"pipeline/runid": run_id, "pipelines.kubeflow.org/v2_component": "true"},
+            "labels": {"pipeline/runid": run_id},
             "annotations": {"workflows.argoproj.io/pod-name-format": "v2"},
         },
-        "spec": {"entrypoint": "entrypoint", "templates": []},
+        "spec": {
+            "entrypoint": "entrypoint",
+            "podMetadata": {"labels": {"pipelines.kubeflow.org/v2_component": "true"}},
+            "templates": [],
+        },
         "status": status,
     }
 

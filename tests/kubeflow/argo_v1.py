@@ -176,7 +176,7 @@ class _Controller:
         declared = self._templates[template]
         workflow = self.nodes.workflow
         node = self._node(name, "Pod", template, phase, boundary, message)
-        taken = f"{workflow}-before" if outcome.state == "CACHED" else workflow
+        taken = "earlier-7sm94" if outcome.state == "CACHED" else workflow
         place = f"artifacts/{taken}/{node['id'].replace(workflow, taken)}"
         outputs: dict[str, Any] = {"exitCode": "0" if phase == "Succeeded" else "1"}
         names = [one["name"] for one in declared["outputs"]["artifacts"]]
