@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-import httpx
-
 from ...errors import BadInput, Forbidden, NotFound, PipelinesError, SignInNeeded
 from ...models import ConnectionStep, ConnectionTest
 from . import failures, namespaces
@@ -35,14 +33,14 @@ _ADDRESS = "Check the address, and that this server may reach it."
 async def look(api: Endpoint, ui: Endpoint, namespace: str) -> ConnectionTest:
     """Tries each step until one fails; never raises, and asks for each thing once."""
     result = ConnectionTest(ok=True, steps=[])
+    found: dict[str, ConnectionStep] = {}
     for part in (_network(api), _service(api, namespace, result), _ui(api, ui)):
         async for step in part:
-            result.steps.append(step)
+            found[step.name] = step  # a client's certificate is only refused in use
             result.ok = result.ok and step.state != "failed"
         if not result.ok:
             break
-    tried = {step.name for step in result.steps}
-    result.steps += [_skipped(name) for name in _TITLES if name not in tried]
+    result.steps = [found.get(name) or _skipped(name) for name in _TITLES]
     return result
 
 
@@ -75,7 +73,7 @@ async def _network(endpoint: Endpoint) -> AsyncIterator[ConnectionStep]:
         yield _skipped("tls", "The address begins with http://.")
         return
     try:
-        await _connect(host, port, endpoint.tls or httpx.create_ssl_context())
+        await _connect(host, port, endpoint.tls)
     except (OSError, asyncio.TimeoutError) as error:
         reason = failures.tls_reason(error) if isinstance(error, ssl.SSLError) else _why(error)
         yield _failed("tls", f"{host}: {reason}.", _tls_step(reason))
@@ -112,7 +110,7 @@ def _tls_step(reason: str) -> str:
         return "Give a client certificate that it accepts."
     if "another" in reason:
         return "Use the name that the certificate is for."
-    if "does not speak" in reason:
+    if "does not speak" in reason or "none within" in reason:
         return "Use http://, or the port that speaks TLS."
     return "Ask the administrator of the endpoint to renew its certificate."
 

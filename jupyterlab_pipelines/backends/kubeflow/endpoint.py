@@ -31,6 +31,7 @@ from ..base import Stream
 from . import failures
 from .failures import AsErrors
 from .sign_in import SignInMethod
+from .tls import default_context
 
 Query: TypeAlias = Sequence[tuple[str, str]]
 
@@ -83,11 +84,11 @@ class Endpoint:
         parts = urlsplit(self.host)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._sign_in = sign_in
-        self.tls = tls
+        self.tls = tls or default_context()
         self._sleep = sleep
         self._client = httpx.AsyncClient(
             transport=transport,
-            verify=True if tls is None else tls,
+            verify=self.tls,
             timeout=failures.timeout(),
             limits=httpx.Limits(max_connections=40, max_keepalive_connections=10),
             follow_redirects=False,

@@ -44,8 +44,9 @@ class AsErrors:
                 if sent
                 else None,
             ) from None
-        if isinstance(error, httpx.HTTPError) and (cause := _tls_error(error)) is not None:
-            # TLS 1.3 refuses a client's certificate only after the handshake.
+        cause = _tls_error(error)
+        if cause is not None and isinstance(error, (httpx.HTTPError, ssl.SSLError)):
+            # TLS 1.3 refuses a client's certificate only after the handshake; httpx lets that pass.
             raise Unreachable(f"{host} cannot be reached: {tls_reason(cause)}.") from None
         if isinstance(error, (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)):
             raise BadUpstream(f"{host} broke off its answer.") from None

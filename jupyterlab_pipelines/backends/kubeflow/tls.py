@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import ssl
 import tempfile
@@ -26,12 +27,11 @@ class Certificates:
     #: Whether the host's certificate is looked at; only a kubeconfig may say that it is not.
     verified: bool = True
 
-    def context(self) -> ssl.SSLContext | None:
-        """What a TLS connection is made with; null: as for any host. Raises BadInput."""
+    def context(self) -> ssl.SSLContext:
+        """What a TLS connection is made with. Raises BadInput."""
         if not (self.ca or self.client_certificate) and self.verified:
-            return None
-        context = httpx.create_ssl_context()
-        context.load_default_certs()  # the system's own, where a company adds its authority
+            return default_context()
+        context = _new_context()
         if not self.verified:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -48,6 +48,18 @@ class Certificates:
                 # Nobody is there to be asked for a key's passphrase.
                 context.load_cert_chain(certificate, key, password=_no_passphrase)
         return context
+
+
+@functools.cache
+def default_context() -> ssl.SSLContext:
+    """What any host is asked with; made once, for that takes a while."""
+    return _new_context()
+
+
+def _new_context() -> ssl.SSLContext:
+    context = httpx.create_ssl_context()
+    context.load_default_certs()  # the system's own, where a company adds its authority
+    return context
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import httpx
 
 from ....errors import SignInNeeded, UpstreamError
 from .. import failures
+from ..tls import default_context
 from .forms import Form, Page, read_page
 from .session import Session, SessionSignIn
 
@@ -45,7 +46,7 @@ class DexSignIn(SessionSignIn):
         return [*super().secrets(), *cookies, self._password]
 
     async def sign_in(self) -> Session:
-        verify = True if self._certificates is None else self._certificates
+        verify = self._certificates or default_context()
         async with httpx.AsyncClient(timeout=failures.timeout(), verify=verify) as client:
             walk = _Walk(client, self._host, self._username, self._password)
             with failures.AsErrors(self._host, "GET"):

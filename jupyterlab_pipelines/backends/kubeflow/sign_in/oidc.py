@@ -13,6 +13,7 @@ import httpx
 from ....errors import BadUpstream, SignInNeeded, UpstreamError
 from ....models import OidcSignIn as Settings
 from .. import failures
+from ..tls import default_context
 from .session import Session, SessionSignIn, lasting
 
 #: Told of a refresh token that replaces the last one; without an argument, asked for the last.
@@ -48,7 +49,7 @@ class OidcSignIn(SessionSignIn):
         return [*super().secrets(), *(one for one in own if one)]
 
     async def sign_in(self) -> Session:
-        verify = True if self._certificates is None else self._certificates
+        verify = self._certificates or default_context()
         async with httpx.AsyncClient(timeout=failures.timeout(), verify=verify) as client:
             if self._settings.grant != "refresh_token":
                 return self._session_of(await self._ask(client, self._grant()))

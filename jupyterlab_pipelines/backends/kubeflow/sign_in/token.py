@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ class BearerToken:
     next_step: str = "Renew the connection's token."
     _last: str = field(default="", repr=False)
     _printed: str | None = field(default=None, repr=False)
+    _running: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     async def headers(self) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {await asyncio.to_thread(self.read)}"}
@@ -55,9 +57,10 @@ class BearerToken:
             source = f"The environment variable {self.variable}"
             token = clean_token(os.environ.get(self.variable, ""), source)
         else:
-            if self._printed is None:
-                self._printed = clean_token(_output(self.command or ""), "The token's command")
-            token = self._printed
+            with self._running:  # it may be slow, and ask for something
+                if self._printed is None:
+                    self._printed = clean_token(_output(self.command or ""), "The token's command")
+                token = self._printed
         self._last = token
         return token
 
@@ -81,7 +84,7 @@ def _output(command: str) -> str:
     try:
         words = shlex.split(command)
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_TIMEOUT
+            words or [""], stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_TIMEOUT
         )
         if done.returncode == 0:
             return done.stdout[:MAX_TOKEN].decode("ascii", "replace")
@@ -91,7 +94,7 @@ def _output(command: str) -> str:
     except OSError as error:
         reason = error.strerror or "it cannot be run"
     except ValueError:
-        reason = "its quotes do not match"
+        reason = "it is not a command line"
     raise SignInNeeded(
         f"The token's command failed: {reason}.",
         next_step="Run it in a terminal of the server, then change the connection.",

@@ -1,0 +1,400 @@
+"""Signing in at servers that speak the protocols of Dex, oauth2-proxy, Keycloak and Google."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth import jwt
+from pydantic import SecretStr
+
+from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, kubeflow_backend
+from jupyterlab_pipelines.backends.kubeflow.sign_in import session
+from jupyterlab_pipelines.backends.kubeflow.sign_in.iap import iap_sign_in
+from jupyterlab_pipelines.errors import SignInNeeded
+from jupyterlab_pipelines.models import IapSignIn, NewConnection, RunQuery, Submission
+from tests.async_tests import in_loop
+from tests.kubeflow import Answer, Cluster, Request, serving
+from tests.kubeflow.doors import Ended, Gateway, TokenEndpoint
+
+SPEC = {"pipelineInfo": {"name": "p"}, "schemaVersion": "2.1.0", "root": {"dag": {}}}
+
+
+def cluster_with_a_run() -> Cluster:
+    cluster = Cluster()
+    cluster.add_run("train", spec=SPEC)
+    return cluster
+
+
+def backend_of(host: str, sign_in: dict[str, Any], **more: Any) -> KubeflowBackend:
+    given = {"name": "team", "host": host, "sign_in": sign_in}
+    return kubeflow_backend(NewConnection.model_validate(given), **more)
+
+
+async def names(backend: KubeflowBackend) -> list[str]:
+    return [run.display_name for run in (await backend.list_runs(RunQuery())).runs]
+
+
+async def refusal(backend: KubeflowBackend) -> str:
+    with pytest.raises(SignInNeeded) as caught:
+        await names(backend)
+    await backend.close()
+    return f"{caught.value.message} {caught.value.next_step}"
+
+
+# --- Dex ----------------------------------------------------------------------------------------
+
+DEX = {"method": "dex", "username": "user@example.com", "password": "12341234"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"kind": "authservice"},
+        {"connectors": ("google", "local")},
+        {"connectors": ("google", "ldap")},
+        {"approval": True},
+    ],
+    ids=["oauth2-proxy", "authservice", "two connectors", "ldap", "approval"],
+)
+@in_loop
+async def test_a_password_passes_dexs_form(options: Any) -> None:
+    gateway = Gateway(cluster_with_a_run(), **options)
+    async with gateway.serving() as url:
+        backend = backend_of(f"{url}/pipeline", DEX)
+        assert await names(backend) == ["train"]
+        await asyncio.gather(*(names(backend) for _ in range(10)))
+        assert gateway.logins == 1
+        await backend.close()
+
+
+@pytest.mark.parametrize("ended", ["redirect", "page", "forbidden page", "401"])
+@in_loop
+async def test_an_ended_session_is_renewed_once_for_everybody(ended: Ended) -> None:
+    gateway = Gateway(cluster_with_a_run())
+    async with gateway.serving() as url:
+        backend = backend_of(f"{url}/pipeline", DEX)
+        await names(backend)
+        gateway.sessions.clear()
+        gateway.ended = ended
+        started = time.monotonic()
+        seen = await asyncio.gather(*(names(backend) for _ in range(20)))
+        assert time.monotonic() - started < 2
+        assert seen == [["train"]] * 20
+        assert gateway.logins == 2
+        await backend.close()
+
+
+@in_loop
+async def test_what_starts_a_run_is_never_sent_twice_but_the_next_time_works() -> None:
+    cluster = cluster_with_a_run()
+    gateway = Gateway(cluster)
+    async with gateway.serving() as url:
+        backend = backend_of(f"{url}/pipeline", DEX)
+        await names(backend)
+        gateway.sessions.clear()
+        with pytest.raises(SignInNeeded):
+            await backend.submit(Submission(pipeline=SPEC))
+        assert cluster.asked["POST /apis/v2beta1/runs"] == 0
+        await backend.submit(Submission(pipeline=SPEC))
+        assert cluster.asked["POST /apis/v2beta1/runs"] == 1
+        await backend.close()
+
+
+@in_loop
+async def test_a_wrong_password_is_told_and_not_tried_again_and_again() -> None:
+    gateway = Gateway(cluster_with_a_run())
+    async with gateway.serving() as url:
+        backend = backend_of(f"{url}/pipeline", DEX | {"password": "wrong-canary"})
+        for _ in range(3):
+            with pytest.raises(SignInNeeded, match="refused the user name or the password") as got:
+                await names(backend)
+            assert "wrong-canary" not in f"{got.value.message}{got.value.next_step}"
+        assert gateway.wrong == 1
+        await backend.close()
+
+
+@in_loop
+async def test_a_password_is_never_sent_to_another_origin_than_its_page_is_of() -> None:
+    stolen: list[bytes] = []
+
+    async def thief(request: Request) -> Answer:
+        stolen.append(request.body)
+        return Answer(200, b"thanks")
+
+    evil = Cluster()
+    evil.routers.append(thief)
+    async with serving(evil) as evil_url:
+
+        async def forger(request: Request) -> Answer:
+            form = f'<form method=post action="{evil_url}/x"><input type=password name=password>'
+            return Answer(200, form.encode(), {"Content-Type": "text/html"})
+
+        cluster = Cluster()
+        cluster.routers.append(forger)
+        async with serving(cluster) as url:
+            assert "to another host" in await refusal(backend_of(url, DEX))
+    assert stolen == []
+
+
+@in_loop
+async def test_a_login_that_only_a_browser_can_pass_is_told() -> None:
+    gateway = Gateway(cluster_with_a_run(), connectors=("google", "github"))
+    async with gateway.serving() as url:
+        text = await refusal(backend_of(f"{url}/pipeline", DEX))
+        assert "no form for a user name and a password" in text
+        assert "state=" not in text
+
+
+@in_loop
+async def test_pages_that_lead_in_circles_end() -> None:
+    async def circle(request: Request) -> Answer:
+        return Answer(302, b"", {"Location": "/login"})
+
+    cluster = Cluster()
+    cluster.routers.append(circle)
+    async with serving(cluster) as url:
+        assert "redirects on and on" in await refusal(backend_of(url, DEX))
+
+
+# --- a session's cookie by value ----------------------------------------------------------------
+
+
+@in_loop
+async def test_a_cookie_signs_in_until_its_session_ends() -> None:
+    gateway = Gateway(cluster_with_a_run())
+    gateway.sessions.add("given")
+    cookie = {"method": "cookie", "cookie": "_oauth2_proxy=given"}
+    async with gateway.serving() as url:
+        backend = backend_of(f"{url}/pipeline", cookie)
+        assert await names(backend) == ["train"]
+        gateway.sessions.clear()
+        text = await refusal(backend)
+        assert "new session's cookie" in text
+        assert "given" not in text
+
+
+@in_loop
+async def test_a_header_of_the_users_own_signs_in() -> None:
+    cluster = cluster_with_a_run()
+    cluster.multi_user = True
+    run = next(iter(cluster.runs.values()))
+    cluster.experiments[run.experiment_id].namespace = "team-a"
+    cluster.access.add(("ada@example.com", "team-a"))
+    header = {"method": "header", "header": "kubeflow-userid", "value": "ada@example.com"}
+    async with serving(cluster) as url:
+        given = {"name": "t", "host": url, "namespace": "team-a", "sign_in": header}
+        backend = kubeflow_backend(NewConnection.model_validate(given))
+        await names(backend)
+        assert cluster.seen[-1].headers["kubeflow-userid"] == "ada@example.com"
+        await backend.close()
+
+
+# --- an OIDC token endpoint ---------------------------------------------------------------------
+
+
+def oidc(url: str, endpoint: TokenEndpoint, grant: str) -> dict[str, Any]:
+    return {
+        "method": "oidc",
+        "token_url": f"{url}/realms/kubeflow/protocol/openid-connect/token",
+        "grant": grant,
+        "client_id": endpoint.client[0],
+        "client_secret": endpoint.client[1],
+        "scope": "openid",
+        "audience": "pipelines",
+        "username": endpoint.user[0],
+        "password": endpoint.user[1],
+        "refresh_token": "refresh-0",
+    }
+
+
+@pytest.mark.parametrize("basic", [True, False], ids=["basic", "form"])
+@pytest.mark.parametrize("grant", ["password", "client_credentials", "refresh_token"])
+@in_loop
+async def test_a_token_endpoint_signs_in(grant: str, basic: bool) -> None:
+    cluster = cluster_with_a_run()
+    endpoint = TokenEndpoint(cluster, basic=basic)
+    cluster.users["nobody's"] = "nobody"
+    cluster.routers.append(endpoint.answer)
+    async with serving(cluster) as url:
+        backend = backend_of(url, oidc(url, endpoint, grant))
+        assert await asyncio.gather(*(names(backend) for _ in range(10))) == [["train"]] * 10
+        assert endpoint.asked == {grant: 1}
+        assert endpoint.forms[-1]["scope"] == "openid"
+        assert endpoint.forms[-1]["audience"] == "pipelines"
+        endpoint.end()
+        started = time.monotonic()
+        assert await names(backend) == ["train"]
+        assert time.monotonic() - started < 2
+        assert endpoint.asked == {grant: 2}
+        await backend.close()
+
+
+@in_loop
+async def test_a_token_is_renewed_before_its_end() -> None:
+    cluster = cluster_with_a_run()
+    endpoint = TokenEndpoint(cluster)
+    endpoint.lasts = 0.4
+    cluster.users["nobody's"] = "nobody"
+    cluster.routers.append(endpoint.answer)
+    async with serving(cluster) as url:
+        backend = backend_of(url, oidc(url, endpoint, "client_credentials"))
+        await names(backend)
+        await asyncio.sleep(0.35)
+        await names(backend)
+        assert endpoint.asked["client_credentials"] >= 2
+        refused = [one for one in cluster.seen if not one.user and "/runs" in one.path]
+        assert refused == []
+        await backend.close()
+
+
+@in_loop
+async def test_a_rotated_refresh_token_is_kept_for_every_process() -> None:
+    cluster = cluster_with_a_run()
+    endpoint = TokenEndpoint(cluster)
+    cluster.users["nobody's"] = "nobody"
+    cluster.routers.append(endpoint.answer)
+    kept = ["refresh-0"]
+
+    def keeper(replaced: str | None) -> str:
+        if replaced is not None:
+            kept.append(replaced)
+        return kept[-1]
+
+    async with serving(cluster) as url:
+        settings = oidc(url, endpoint, "refresh_token")
+        first, second = (backend_of(url, settings, keeper=keeper) for _ in range(2))
+        for backend in (first, second, first, second):
+            endpoint.end()
+            assert await names(backend) == ["train"]
+        assert len(kept) == 5
+        assert kept[-1] in endpoint.refresh_tokens
+        await first.close()
+        await second.close()
+
+
+@pytest.mark.parametrize("wrong", ["client_secret", "password"])
+@in_loop
+async def test_wrong_credentials_are_told_by_the_standards_word(wrong: str) -> None:
+    cluster = cluster_with_a_run()
+    endpoint = TokenEndpoint(cluster)
+    cluster.routers.append(endpoint.answer)
+    async with serving(cluster) as url:
+        settings = oidc(url, endpoint, "password") | {wrong: "canary-77"}
+        text = await refusal(backend_of(url, settings))
+        assert "invalid_client" in text or "invalid_grant" in text
+        assert "canary-77" not in text
+
+
+# --- Google's Identity-Aware Proxy --------------------------------------------------------------
+
+
+class Google:
+    """Google's token endpoint: it checks what is sent, and gives id tokens."""
+
+    def __init__(self, cluster: Cluster, public_key: bytes) -> None:
+        self.cluster, self._key = cluster, public_key
+        self.given = 0
+
+    async def answer(self, request: Request) -> Answer | None:
+        if request.path != "/token":
+            return None
+        form = {key: value for key, _, value in (p.partition("=") for p in _pairs(request.body))}
+        if form["grant_type"] == "refresh_token":
+            right = form.get("audience") == "proxy-client" and form["refresh_token"] == "granted"
+        else:
+            claims = jwt.decode(form["assertion"], certs=self._key, verify=True, audience=None)
+            right = claims["target_audience"] == "proxy-client"
+        if not right:
+            return Answer.json({"error": "invalid_grant"}, 400)
+        self.given += 1
+        now = int(time.time())
+        token = ".".join(
+            _base64(json.dumps(part)) for part in ({"alg": "none"}, {"exp": now + 3600}, {})
+        )
+        token = f"{token}{self.given}"
+        self.cluster.users[token] = "account@example.com"
+        return Answer.json({"id_token": token, "access_token": "no use here", "expires_in": 3599})
+
+
+def _pairs(body: bytes) -> list[str]:
+    from urllib.parse import unquote_plus
+
+    return [unquote_plus(part) for part in body.decode().split("&")]
+
+
+def _base64(text: str) -> str:
+    import base64
+
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.fixture(scope="module")
+def keys() -> tuple[str, bytes]:
+    """A private key in PEM, and its public half."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return private.decode(), public
+
+
+@in_loop
+async def test_a_service_account_passes_googles_proxy(
+    keys: tuple[str, bytes], tmp_path: Path
+) -> None:
+    cluster = cluster_with_a_run()
+    google = Google(cluster, keys[1])
+    cluster.users["nobody's"] = "nobody"
+    cluster.routers.append(google.answer)
+    async with serving(cluster) as url:
+        file = tmp_path / "key.json"
+        account = {
+            "type": "service_account", "client_email": "a@p.iam.gserviceaccount.com",
+            "private_key": keys[0], "private_key_id": "1", "token_uri": f"{url}/token",
+        }  # fmt: skip
+        file.write_text(json.dumps(account))
+        given = {"method": "iap", "client_id": "proxy-client", "key_file": str(file)}
+        backend = backend_of(url, given)
+        assert await names(backend) == ["train"]
+        assert google.given == 1
+        cluster.users = {"nobody's": "nobody"}
+        assert await names(backend) == ["train"]
+        assert google.given == 2
+        await backend.close()
+        text = await refusal(backend_of(url, given | {"client_id": "another"}))
+        assert "Google gave no token" in text
+        file.write_text("{}")
+        assert "key file" in await refusal(backend_of(url, given))
+
+
+@in_loop
+async def test_a_desktop_client_passes_googles_proxy(keys: tuple[str, bytes]) -> None:
+    cluster = cluster_with_a_run()
+    google = Google(cluster, keys[1])
+    cluster.routers.append(google.answer)
+    settings = IapSignIn(
+        client_id="proxy-client",
+        app_client_id="desktop",
+        app_client_secret=SecretStr("s"),
+        refresh_token=SecretStr("granted"),
+    )
+    async with serving(cluster) as url:
+        sign_in = iap_sign_in(settings, token_url=f"{url}/token")
+        assert isinstance(sign_in, session.SessionSignIn)
+        backend = KubeflowBackend(url, sign_in)
+        assert await names(backend) == ["train"]
+        assert cluster.seen[-1].user == "account@example.com"
+        await backend.close()

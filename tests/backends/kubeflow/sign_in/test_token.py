@@ -1,0 +1,102 @@
+"""A bearer token from a file that rotates, the environment, or a command."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, kubeflow_backend
+from jupyterlab_pipelines.backends.kubeflow.sign_in import token
+from jupyterlab_pipelines.errors import SignInNeeded
+from jupyterlab_pipelines.models import NewConnection, RunQuery
+from tests.async_tests import in_loop
+from tests.kubeflow import Cluster, serving
+
+CANARY = "canary-9c2e"
+
+
+def backend_of(host: str, **source: str) -> KubeflowBackend:
+    given = {"name": "t", "host": host, "sign_in": {"method": "token", **source}}
+    return kubeflow_backend(NewConnection.model_validate(given))
+
+
+def printing(folder: Path, code: str) -> str:
+    """A command with blanks in its path that runs this code."""
+    script = folder / "print the token.py"
+    script.write_text(code)
+    return f'"{sys.executable}" "{script}"'
+
+
+@in_loop
+async def test_a_mounted_token_is_read_for_each_request(tmp_path: Path) -> None:
+    cluster = Cluster()
+    file = tmp_path / "token"
+    async with serving(cluster) as url:
+        backend = backend_of(url, file=str(file))
+        for number in range(3):  # as the kubelet does it, in place
+            cluster.users = {f"token-{number}": "ada"}
+            file.write_text(f"token-{number}\n")
+            started = time.monotonic()
+            await backend.list_runs(RunQuery())
+            assert time.monotonic() - started < 2
+        assert not [one for one in cluster.seen if not one.user]
+        await backend.close()
+
+
+@in_loop
+async def test_a_command_is_run_once_and_again_when_its_token_is_refused(tmp_path: Path) -> None:
+    cluster = Cluster()
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    code = (
+        f"import pathlib; f = pathlib.Path({str(counter)!r}); n = int(f.read_text()) + 1;"
+        "f.write_text(str(n)); print(f'token-{n}')"
+    )
+    cluster.users = {"token-1": "ada"}
+    async with serving(cluster) as url:
+        backend = backend_of(url, command=printing(tmp_path, code))
+        for _ in range(3):
+            await backend.list_runs(RunQuery())
+        assert counter.read_text() == "1"
+        cluster.users = {"token-2": "ada"}
+        await backend.list_runs(RunQuery())
+        assert counter.read_text() == "2"
+        await backend.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (f"print('{CANARY}'); raise SystemExit('{CANARY}')", "status 1"),
+        ("print()", "holds no token"),
+        (f"print('{CANARY} and more')", "holds no token"),
+        ("import time; time.sleep(30)", "took longer"),
+    ],
+    ids=["fails", "prints nothing", "prints a sentence", "hangs"],
+)
+@in_loop
+async def test_a_command_that_fails_is_told_without_what_it_says(
+    code: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "sleep" in code:
+        monkeypatch.setattr(token, "COMMAND_TIMEOUT", 0.5)
+    cluster = Cluster()
+    async with serving(cluster) as url:
+        backend = backend_of(url, command=printing(tmp_path, code))
+        with pytest.raises(SignInNeeded, match=said) as caught:
+            await backend.list_runs(RunQuery())
+        assert CANARY not in f"{caught.value.message}{caught.value.next_step}"
+        assert not cluster.seen
+        await backend.close()
+
+
+@pytest.mark.parametrize("command", ["/no/such/command", 'open "quote', " "])
+@in_loop
+async def test_a_command_that_cannot_be_run_is_told(command: str) -> None:
+    backend = backend_of("http://127.0.0.1:9", command=command)
+    with pytest.raises(SignInNeeded, match="command failed"):
+        await backend.list_runs(RunQuery())
+    await backend.close()
