@@ -219,7 +219,7 @@ class _Reader:
         """Whether its outputs lie where another workflow's do: that is all that the cache shows."""
         places = [self._workflow.uri(one) for one in node.artifacts("outputs")]
         kept = [one for one in places if one.count("/") > 3]
-        names = {self._workflow.name, node.id, node.pod}
+        names = {self._workflow.name, node.id, node.pod or node.id}
         return bool(kept) and not any(names & set(one.split("/")) for one in kept)
 
 
