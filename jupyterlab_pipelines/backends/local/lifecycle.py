@@ -100,7 +100,13 @@ def _insert_row(database: Database, columns: Mapping[str, Any], claim: Claim | N
 
 
 def supervise(database: Database, layout: Layout, run_id: str) -> bool:
-    """Starts a supervisor for the run unless one has its lock; whether it did. Raises OSError."""
+    """Starts a supervisor for the run unless one has its lock; whether it did. Raises OSError.
+
+    A run whose folder is gone ends instead.
+    """
+    if not layout.run(run_id).exists():
+        fail(database, run_id, "The run's folder is gone.")
+        return False
     with _handed_lock(layout, run_id) as lock:
         if lock is None:
             return False
@@ -167,8 +173,6 @@ def take_over(database: Database, layout: Layout) -> int:
         run_id = row["run_id"]
         try:
             started += supervise(database, layout, run_id)
-        except FileNotFoundError:
-            fail(database, run_id, "The run's folder is gone.")
         except Exception:
             logger.exception("Run %s cannot be taken over.", run_id)
     return started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -154,6 +155,23 @@ def test_stop_before_anything_began(
     engine.delete(run_id)
     with pytest.raises(NotFound):
         engine.terminate(run_id)
+
+
+def test_a_run_whose_folder_is_gone_ends(
+    engine: Engine, submit: Submit, until: Any, processes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERLAB_PIPELINES_CRASH_AT", "before-commit")
+    stopped, resumed = (submit(pipeline({"one": step("pass")})) for _ in range(2))
+    until(lambda: not supervisors(processes()))
+    for run_id in (stopped, resumed):
+        shutil.rmtree(engine.layout.run(run_id))
+    engine.terminate(stopped)
+    engine.reconcile()
+    for run_id in (stopped, resumed):
+        run = engine.get_run(run_id)
+        assert (run.state, run.error) == (State.FAILED, "The run's folder is gone.")
+        engine.delete(run_id)
+    assert engine.active_runs() == 0
 
 
 def test_a_step_and_a_run_have_deadlines(

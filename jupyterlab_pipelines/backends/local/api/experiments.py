@@ -11,7 +11,7 @@ from ....errors import BadInput, Conflict, NotFound
 from ..database import Database, bump, now, to_micros
 from .filters import Field
 from .listing import Listing
-from .messages import EXPERIMENT, read
+from .messages import EXPERIMENT, check_length, read
 from .protocol import Aborted, Call, Route
 from .render import message, required_timestamp, timestamp
 
@@ -89,8 +89,7 @@ def create(call: Call) -> dict[str, Any]:
     name = content.get("display_name", "")
     if not name:
         raise BadInput("An experiment needs a display_name.")
-    if len(name) > _MAX_NAME:
-        raise BadInput(f"Experiment.Name length cannot exceed {_MAX_NAME}.")
+    check_length("Experiment.Name", name, _MAX_NAME)
     default_experiment(call.engine.database)
     with call.engine.database.write() as connection:
         if connection.execute(

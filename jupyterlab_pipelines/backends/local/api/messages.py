@@ -174,6 +174,12 @@ def int64(value: Any, place: str) -> int:
     return value
 
 
+def check_length(field: str, text: str, longest: int) -> None:
+    """Raises BadInput on a text of more bytes than Kubeflow's tables hold."""
+    if len(text.encode("utf-8", "surrogatepass")) > longest:
+        raise BadInput(f"{field} length cannot exceed {longest}.")
+
+
 def _value(kind: Kind | Mapping[str, Any] | frozenset[str], value: Any, place: str) -> Any:
     if isinstance(kind, Mapping):
         return read(kind, value, place)

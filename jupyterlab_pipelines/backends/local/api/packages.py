@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import gzip
 import io
-import re
 import tarfile
 import zipfile
 import zlib
 from typing import Any
 
-import httpx
-
-from ....errors import BadInput, InvalidPipeline
+from ....errors import InvalidPipeline
 from ....pipeline_text import read_pipeline
 
 #: The largest package, packed or unpacked, in bytes; Kubeflow's own limit.
 MAX_UPLOAD = 32 << 20
 _MAX_MEMBERS = 1000
-_DOWNLOAD_SECONDS = 60.0
 
 
 def read_package(filename: str, content: bytes) -> dict[str, Any]:
@@ -27,7 +23,7 @@ def read_package(filename: str, content: bytes) -> dict[str, Any]:
     Raises InvalidPipeline on what is no package.
     """
     if len(content) > MAX_UPLOAD:
-        raise _too_large()
+        raise too_large()
     if not filename.endswith((".yaml", ".yml", ".json")):
         if content.startswith(b"PK"):
             content = _unzipped(content)
@@ -45,32 +41,8 @@ def read_package(filename: str, content: bytes) -> dict[str, Any]:
     return read_pipeline(text)
 
 
-def download(url: str) -> tuple[str, bytes]:
-    """The name and bytes of a package on the web, with a limit on both size and time."""
-    if not re.match(r"https?://[^/]", url, re.IGNORECASE):
-        raise BadInput(f"package_url.pipeline_url: {url[:200]!r} is not an http(s) address.")
-    content = bytearray()
-    try:
-        with (
-            httpx.Client(follow_redirects=True, timeout=_DOWNLOAD_SECONDS) as client,
-            client.stream("GET", url) as response,
-        ):
-            if response.status_code != 200:
-                raise BadInput(
-                    f"package_url.pipeline_url: {response.url.host} answered"
-                    f" {response.status_code} {response.reason_phrase}."
-                )
-            for piece in response.iter_bytes():
-                content += piece
-                if len(content) > MAX_UPLOAD:
-                    raise _too_large()
-            name = response.url.path.rpartition("/")[2]
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise BadInput(f"package_url.pipeline_url: {error or type(error).__name__}") from error
-    return name, bytes(content)
-
-
-def _too_large() -> InvalidPipeline:
+def too_large() -> InvalidPipeline:
+    """What is raised on a package beyond the limit."""
     return InvalidPipeline(
         f"The package is larger than {MAX_UPLOAD >> 20} MiB.",
         next_step="Move large embedded files or notebooks out of the pipeline.",
@@ -123,5 +95,5 @@ def _chosen(names: list[str]) -> int:
 def _limited(file: Any) -> bytes:
     content: bytes = file.read(MAX_UPLOAD + 1)
     if len(content) > MAX_UPLOAD:
-        raise _too_large()
+        raise too_large()
     return content

@@ -12,7 +12,7 @@ from ....errors import BadInput, Conflict, NotFound
 from ..database import Database, now, readable_json, to_json, to_micros
 from .filters import Field
 from .listing import Listing
-from .messages import PIPELINE, read
+from .messages import PIPELINE, check_length, read
 from .protocol import Call, Route
 from .render import message, timestamp
 
@@ -103,7 +103,7 @@ def new_pipeline(content: Mapping[str, Any]) -> dict[str, Any]:
     name = content.get("name") or content.get("display_name") or ""
     if not name:
         raise BadInput("A pipeline needs a name.")
-    check_name("Pipeline", name, _MAX_NAME)
+    check_length("Pipeline.Name", name, _MAX_NAME)
     tags = content.get("tags")
     check_tags(tags)
     return {
@@ -155,12 +155,6 @@ def change(
                 f"UPDATE {table} SET tags = ? WHERE {key} = ?",  # noqa: S608
                 (to_json(tags or None), value),
             )
-
-
-def check_name(kind: str, name: str, longest: int) -> None:
-    """Raises BadInput on a name that is too long for Kubeflow's tables."""
-    if len(name) > longest:
-        raise BadInput(f"{kind}.Name length cannot exceed {longest}.")
 
 
 def check_tags(tags: Mapping[str, str] | None) -> None:

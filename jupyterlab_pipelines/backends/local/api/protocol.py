@@ -26,7 +26,7 @@ class FailedPrecondition(BadInput):
 
 
 class Aborted(Conflict):
-    """Never allowed on this very object."""
+    """Not allowed on this very object, or not as it stands."""
 
     grpc_code = 10
     next_step = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from typing import Any
 
 from ....errors import PipelinesError
@@ -24,24 +23,14 @@ def message(**fields: Any) -> dict[str, Any]:
 
 
 def timestamp(micros: int | None) -> str | None:
-    """RFC 3339 in UTC with `Z`; null stays null."""
+    """RFC 3339 in UTC with `Z`, to the second, as Kubeflow keeps times; null stays null."""
     moment = from_micros(micros)
-    return None if moment is None else rfc3339(moment)
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def required_timestamp(micros: int | None) -> str:
     """As `timestamp`, but unset is 1970: Kubeflow always sends some of its times."""
     return timestamp(micros) or _UNSET
-
-
-def rfc3339(moment: datetime) -> str:
-    """A time as protobuf writes it: no fraction, or one of three or six digits."""
-    moment = moment.astimezone(timezone.utc)
-    whole = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    if not moment.microsecond:
-        return f"{whole}Z"
-    digits = f"{moment.microsecond:06d}"
-    return f"{whole}.{digits[:3] if digits.endswith('000') else digits}Z"
 
 
 def status(code: int, text: str) -> dict[str, Any]:

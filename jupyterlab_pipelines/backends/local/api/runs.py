@@ -14,7 +14,7 @@ from . import experiments, tasks, versions
 from .filters import Field
 from .listing import Listing
 from .messages import RUN, one_of, read
-from .protocol import Call, FailedPrecondition, Route
+from .protocol import Aborted, Call, FailedPrecondition, Route
 from .render import message, required_timestamp, status, timestamp
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def create_run(engine: Engine, *, experiment_id: str | None = None, **arguments:
 def create(call: Call) -> dict[str, Any]:
     """Starts a run."""
     content = read(RUN, call.json())
+    if "plugins_output" in content:
+        raise Aborted("plugins_output must not be set by the client.")
     name = content.get("display_name", "")
     if not name:
         raise BadInput("The run name is empty. Please specify a valid name.", next_step="")
@@ -168,7 +170,10 @@ def terminate(call: Call) -> dict[str, Any]:
 def retry(call: Call) -> dict[str, Any]:
     """Runs again what failed or was cancelled."""
     _row(call.engine.database, call.path["run_id"])
-    call.engine.retry(call.path["run_id"])
+    try:
+        call.engine.retry(call.path["run_id"])
+    except Conflict as error:
+        raise Aborted(error.message, next_step=error.next_step) from error
     return {}
 
 

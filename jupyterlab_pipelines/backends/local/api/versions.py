@@ -15,10 +15,11 @@ from ..plan.ir import Pipeline
 from . import pipelines
 from .filters import Field
 from .listing import Listing
-from .messages import PIPELINE_AND_VERSION, PIPELINE_VERSION, read
-from .packages import download, read_package
+from .messages import PIPELINE_AND_VERSION, PIPELINE_VERSION, check_length, read
+from .packages import read_package
 from .protocol import Call, Route
 from .render import message, timestamp
+from .web import download
 
 _MAX_NAME = 127
 _PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
@@ -111,7 +112,7 @@ def new_version(content: Mapping[str, Any]) -> dict[str, Any]:
     name = content.get("name") or content.get("display_name") or ""
     if not name:
         raise BadInput("A pipeline version needs a name.")
-    pipelines.check_name("PipelineVersion", name, _MAX_NAME)
+    check_length("PipelineVersion.Name", name, _MAX_NAME)
     pipelines.check_tags(content.get("tags"))
     return {
         "name": name,
@@ -207,7 +208,7 @@ def create_both(
     first = new_version(
         {
             **version,
-            "name": stored["name"][:_MAX_NAME],
+            "name": stored["name"].encode()[:_MAX_NAME].decode(errors="ignore"),
             "display_name": stored["display_name"],
             "description": stored["description"],
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 from kfp_server_api import ApiException
+
+from jupyterlab_pipelines.backends.local.api import web as web_module
 
 ALL = "/apis/v2beta1/pipelines"
 
@@ -158,11 +161,23 @@ def test_a_version_belongs_to_its_pipeline(
 
 
 @pytest.fixture
-def web(pipelines: Path) -> Iterator[str]:
-    """A web server with the example pipelines."""
+def asked() -> list[str]:
+    """The paths that `web` was asked for."""
+    return []
+
+
+@pytest.fixture
+def web(pipelines: Path, asked: list[str]) -> Iterator[str]:
+    """A web server with the example pipelines, on this machine."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            asked.append(self.path)
+            if self.path.startswith("/elsewhere/"):
+                self.send_response(302)
+                self.send_header("Location", self.path.replace("/elsewhere", ""))
+                self.end_headers()
+                return
             path = pipelines / self.path.rpartition("/")[2]
             self.send_response(200 if path.is_file() else 404)
             self.end_headers()
@@ -180,8 +195,11 @@ def web(pipelines: Path) -> Iterator[str]:
     server.server_close()
 
 
-def test_packages_come_from_the_web(call: Callable[..., Any], web: str) -> None:
-    url = {"pipeline_url": f"{web}/digits.yaml"}
+def test_packages_come_from_the_web(
+    call: Callable[..., Any], web: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_module, "is_allowed", lambda address: address == "127.0.0.1")
+    url = {"pipeline_url": f"{web.replace('127.0.0.1', 'localhost')}/elsewhere/digits.yaml"}
     body = {"pipeline": {"display_name": "From the web"}, "pipeline_version": {"package_url": url}}
     status, made = call("POST", f"{ALL}/create", body=body)
     assert (status, made["name"]) == (200, "From the web")
@@ -201,3 +219,52 @@ def test_packages_come_from_the_web(call: Callable[..., Any], web: str) -> None:
         assert status == 400
         assert message in answer["message"]
     assert call("GET", ALL)[1]["total_size"] == 1
+
+
+def test_packages_never_come_from_this_machine_or_its_link(
+    call: Callable[..., Any], web: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = web.rpartition(":")[2]
+    monkeypatch.setattr(web_module.urllib.request, "getproxies", dict)
+    for host in (
+        "127.0.0.1",
+        "localhost",
+        "2130706433",
+        "0x7f000001",
+        "0.0.0.0",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "example.com@127.0.0.1",
+        "169.254.169.254",
+        "[fe80::1]",
+    ):
+        url = f"http://{host}:{port}/digits.yaml"
+        body = {"pipeline_version": {"package_url": {"pipeline_url": url}}}
+        status, answer = call("POST", f"{ALL}/create", body=body)
+        assert status == 400, host
+        assert "this machine, or one of its link" in answer["message"], host
+    assert asked == []
+
+
+def test_a_name_that_changes_its_address_gains_nothing(
+    call: Callable[..., Any], web: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address that was checked is the one that is connected to."""
+    port = int(web.rpartition(":")[2])
+    answers = iter(["192.0.2.1", "127.0.0.1", "127.0.0.1"])
+    connected: list[str] = []
+
+    def look_up(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        address = next(answers) if host == "rebinding.example" else host
+        connected.append(address)
+        if host == "192.0.2.1":  # reserved for examples: nobody is there
+            raise ConnectionRefusedError
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(web_module.urllib.request, "getproxies", dict)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    url = f"http://rebinding.example:{port}/digits.yaml"
+    body = {"pipeline_version": {"package_url": {"pipeline_url": url}}}
+    assert call("POST", f"{ALL}/create", body=body)[0] == 400
+    assert connected == ["192.0.2.1", "192.0.2.1"]
+    assert asked == []

@@ -91,7 +91,9 @@ def fire(engine: Engine) -> Callable[[float], None]:
 # --- the official client -----------------------------------------------------------------------
 
 
-def test_the_clients_life_of_a_recurring_run(client: Any, package: str, fire: Any) -> None:
+def test_the_clients_life_of_a_recurring_run(
+    client: Any, package: str, fire: Any, engine: Engine
+) -> None:
     experiment = client.create_experiment("nightly")
     made = client.create_recurring_run(
         experiment_id=experiment.experiment_id,
@@ -120,6 +122,8 @@ def test_the_clients_life_of_a_recurring_run(client: Any, package: str, fire: An
     task = known.pipeline_spec["root"]["dag"]["tasks"]["work"]
     assert "enableCache" not in task["cachingOptions"]
     assert known.created_at == known.updated_at
+    with engine.database.write() as connection:  # an hour passes
+        connection.execute("UPDATE recurring_runs SET created_at = created_at - 3600000000")
 
     client.disable_recurring_run(made.recurring_run_id)
     disabled = client.get_recurring_run(made.recurring_run_id)

@@ -70,7 +70,7 @@ def finished(client: Any, run_id: str) -> Any:
 def test_a_package_runs_to_its_end_and_its_results_are_read(
     client: Any, call: Callable[..., Any], raw: Callable[..., Any], compiled: str
 ) -> None:
-    before = datetime.now(timezone.utc)
+    before = datetime.now(timezone.utc).replace(microsecond=0)
     started = client.create_run_from_pipeline_package(
         compiled, arguments={"a": 40}, run_name="Forty-two", experiment_name="sums"
     )
@@ -230,6 +230,7 @@ def test_a_run_is_stopped_retried_archived_and_deleted(
     with pytest.raises(ApiException) as early:
         client._run_api.run_service_retry_run(run)
     assert early.value.status == 409
+    assert json.loads(early.value.body)["code"] == 10
     client.terminate_run(run)
     stopped = client.wait_for_run_completion(run, timeout=30, sleep_duration=0.2)
     assert stopped.state == "FAILED"
@@ -325,3 +326,18 @@ def test_both_forms_of_json_start_a_run(
         assert finished(client, run["run_id"]).state == "SUCCEEDED"
     default = client.get_experiment(experiment_name="Default").experiment_id
     assert {run.experiment_id for run in client.list_runs().runs} == {default}
+
+
+def test_what_plugins_put_out_is_the_servers_to_write(
+    call: Callable[..., Any], pipelines: Path
+) -> None:
+    body = {"display_name": "x", "plugins_output": {"tracker": {}}}
+    status, answer = call("POST", RUNS, body=body)
+    assert (status, answer["code"]) == (409, 10)
+    assert call("GET", RUNS)[1] == {}
+
+
+def test_times_are_whole_seconds(call: Callable[..., Any], add_run: Callable[..., str]) -> None:
+    run = call("GET", f"{RUNS}/{add_run(created_at=1_700_000_000_654_321, finished_at=None)}")[1]
+    assert run["created_at"] == run["scheduled_at"] == "2023-11-14T22:13:20Z"
+    assert run["finished_at"] == "1970-01-01T00:00:00Z"
