@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -35,15 +35,16 @@ def cache_key(
         "outputParametersSpec": {
             name: spec.type.value for name, spec in component.output_parameters.items()
         },
-        "containerSpec": _without_empty(
-            {
-                "image": container.image,
-                "cmdArgs": [*container.command, *container.args],
-                "pvcNames": sorted(set(volumes)),
-            }
-        ),
     }
-    return sha256(_canonical(_without_empty(key)).encode()).hexdigest()
+    key = _without_empty(key)
+    key["containerSpec"] = _without_empty(
+        {
+            "image": container.image,
+            "cmdArgs": [*container.command, *container.args],
+            "pvcNames": sorted(set(volumes)),
+        }
+    )
+    return sha256(_canonical(key).encode()).hexdigest()
 
 
 def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
@@ -53,18 +54,28 @@ def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _canonical(value: Any) -> str:
     """JSON as Go's encoding/json writes it: sorted keys, no spaces, `<`, `>` and `&` escaped."""
-    text = json.dumps(_numbers(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    if isinstance(value, dict):
+        entries = (f"{_text(key)}:{_canonical(value[key])}" for key in sorted(value))
+        return f"{{{','.join(entries)}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_canonical, value))}]"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _number(float(value))
+    return json.dumps(value)
+
+
+def _text(value: str) -> str:
+    text = json.dumps(value, ensure_ascii=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
-def _numbers(value: Any) -> Any:
-    """Every number is a double in protobuf: a whole one has no decimal point."""
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    return value
+def _number(value: float) -> str:
+    """A double, which every number is in protobuf: 3, 0.1, 0.00001, 1e-9, 1e+21."""
+    if value == 0 or 1e-6 <= abs(value) < 1e21:
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
+    mantissa, _, exponent = repr(value).partition("e")
+    return f"{mantissa}e{exponent[0]}{exponent[1:].lstrip('0')}"

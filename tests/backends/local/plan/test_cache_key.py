@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +57,35 @@ def test_the_key_is_the_hash_of_gos_json() -> None:
         '"outputParametersSpec":{"acc":"NUMBER_DOUBLE"}}'
     )
     assert key(inputs) == sha256(canonical.encode()).hexdigest()
+
+
+#: Inputs and the fingerprints that Kubeflow 2.17's own `cacheutils` gave for them.
+KUBEFLOWS = json.loads((Path(__file__).parent / "kubeflow_keys.json").read_text())
+
+
+@pytest.mark.parametrize("case", KUBEFLOWS, ids=[case["key"][:8] for case in KUBEFLOWS])
+def test_the_key_is_the_one_that_kubeflows_code_gives(case: dict[str, Any]) -> None:
+    schema = {"schemaTitle": "system.Model", "schemaVersion": "0.0.1"}
+    component = Component(
+        "comp",
+        output_parameters={
+            name: ParameterSpec(name, ParameterType(kind))
+            for name, kind in case["output_parameters"].items()
+        },
+        output_artifacts={
+            name: ArtifactSpec(name, "system.Model", schema, metadata=metadata)
+            for name, metadata in case["output_artifacts"].items()
+        },
+    )
+    inputs = Values(
+        parameters=case["parameters"],
+        artifacts={
+            name: [ArtifactRecord("id", "n", "t", "/x", identity=one) for one in identities]
+            for name, identities in case["artifacts"].items()
+        },
+    )
+    container = Container(case["image"], tuple(case["command"]))
+    assert cache_key(TASK, component, container, inputs, case["volumes"]) == case["key"]
 
 
 def test_a_key_of_the_tasks_own_wins() -> None:
