@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import venv
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -119,3 +121,23 @@ def go_json(value: Any) -> str:
     """JSON as Go's encoding/json writes it."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def test_another_python_makes_its_own(desk: Desk, tmp_path: Path) -> None:
+    other = tmp_path / "venv"
+    venv.create(other, symlinks=True)
+    spec: Any = desk.spec("caching.cached")["pipeline_spec"]
+    spec["pipelineInfo"]["name"] = "pythons"
+
+    def cached_on(interpreter: str | None) -> bool:
+        run = desk.run(
+            "caching.cached", {}, pipeline_spec=spec, caching=None, interpreter=interpreter
+        )
+        assert run.state == "SUCCEEDED"
+        return "CACHED" in run.states.values()
+
+    assert not cached_on(None)
+    assert cached_on(sys.executable)
+    assert not cached_on(str(other / "bin" / "python"))
+    assert cached_on(str(other / "bin" / "python3"))
+    assert cached_on(None)

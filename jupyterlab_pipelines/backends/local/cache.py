@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,19 @@ from .records import Outcome, Values
 from .tasks import values_from_json
 
 
-def find(database: Database, cache_key: str, pipeline_name: str, task_id: str) -> Outcome | None:
+def scope_of(interpreter: str | None) -> str:
+    """What a hit may not cross: the Python that a run's steps run on; null is our own.
+
+    Kubeflow's key holds the step's image, and with it its Python. Here the Python is the run's.
+    """
+    path = interpreter or sys.executable
+    # The folder tells environments apart that share an executable; the target has the version.
+    return f"{Path(path).absolute().parent} {os.path.realpath(path)}"
+
+
+def find(
+    database: Database, cache_key: str, pipeline_name: str, scope: str, task_id: str
+) -> Outcome | None:
     """The newest hit as the outcome of this task, or null.
 
     A hit whose files are gone is none. Its artifacts stay where they lie.
@@ -21,8 +35,8 @@ def find(database: Database, cache_key: str, pipeline_name: str, task_id: str) -
     rows = database.read(
         "SELECT cache.run_id, cache.task_id, cache.files, tasks.outputs FROM cache "
         "JOIN tasks USING (run_id, task_id) WHERE cache.cache_key = ? AND pipeline_name = ? "
-        "AND namespace = '' ORDER BY cache.created_at DESC LIMIT 20",
-        (cache_key, pipeline_name),
+        "AND scope = ? ORDER BY cache.created_at DESC LIMIT 20",
+        (cache_key, pipeline_name, scope),
     )
     for row in rows:
         if all(Path(file).exists() for file in from_json(row["files"]) or []):
@@ -48,6 +62,7 @@ def remember(
     connection: sqlite3.Connection,
     cache_key: str,
     pipeline_name: str,
+    scope: str,
     run_id: str,
     task_id: str,
     outputs: Values,
@@ -60,11 +75,12 @@ def remember(
         if (path := local_path(artifact.uri)) is not None and path.exists()
     ]
     connection.execute(
-        "INSERT OR REPLACE INTO cache (cache_key, pipeline_name, run_id, task_id, created_at, "
-        "files) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO cache (cache_key, pipeline_name, scope, run_id, task_id, "
+        "created_at, files) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             cache_key,
             pipeline_name,
+            scope,
             run_id,
             task_id,
             to_micros(now()),

@@ -230,5 +230,10 @@ CREATE INDEX runs_listed ON runs (
 )
 """
 
+#: What no hit may cross: on Kubeflow a namespace, here the Python that a step ran on.
+_CACHE_SCOPE = """
+ALTER TABLE cache RENAME COLUMN namespace TO scope
+"""
+
 #: Migration i brings version i to version i + 1.
-MIGRATIONS = [_FIRST, _RECURRING_RUNS, _LISTED_RUNS]
+MIGRATIONS = [_FIRST, _RECURRING_RUNS, _LISTED_RUNS, _CACHE_SCOPE]

@@ -130,6 +130,7 @@ class RunStore:
                         connection,
                         record.cache_key,
                         self.pipeline_name,
+                        cache.scope_of(self.interpreter),
                         self.run_id,
                         record.task_id,
                         record.outputs,

@@ -144,7 +144,8 @@ class Supervisor:
         if not task.cache_key:
             return None
         store = self.store
-        return cache.find(store.database, task.cache_key, store.pipeline_name, task.task_id)
+        scope = cache.scope_of(store.interpreter)
+        return cache.find(store.database, task.cache_key, store.pipeline_name, scope, task.task_id)
 
     def _begin_waiting(self) -> list[AttemptRecord]:
         """Commits intents for as many waiting tasks as have a slot and whose time has come."""
