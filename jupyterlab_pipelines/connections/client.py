@@ -6,7 +6,7 @@ import atexit
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from jupyter_core.paths import jupyter_runtime_dir
 
-from ..errors import UnsupportedFeature
-from ..models import NewConnection
 from .places import HOME_HEADER, default_home, home_id
 from .registry import Connections
 from .settings import LOCAL
@@ -35,40 +33,22 @@ def kfp_client(name: str = LOCAL) -> kfp.Client:
     its token or, where it has none, its XSRF cookie; else a server of this process alone. Raises
     NotFound for an unknown name, and what the connection's own settings are wrong about.
     """
-    settings = Connections().settings(name)
-    return _local_client() if settings is None else _remote_client(settings)
+    return _local_client() if name == LOCAL else _remote_client(Connections(), name)
 
 
-def _remote_client(settings: NewConnection) -> kfp.Client:
-    from ..backends.kubeflow import BearerToken, sign_in_method
+def _remote_client(connections: Connections, name: str) -> kfp.Client:
+    from ..backends.kubeflow import Certificates, sign_in_method
+    from .signed_client import signed_client
 
-    sign_in = sign_in_method(settings)
-    arguments: dict[str, Any] = {"host": settings.host}
-    if settings.namespace:
-        arguments["namespace"] = settings.namespace
-    if isinstance(sign_in, BearerToken):
-        arguments["credentials"] = _refreshed(sign_in.read)
-    elif sign_in is not None:
-        raise UnsupportedFeature(
-            f"The client of {settings.name!r} cannot sign in by {settings.sign_in.method!r}.",
-            next_step="Use the connection through the lab, or one with a token.",
-        )
-    return _client(**arguments)
-
-
-def _refreshed(read: Any) -> Any:
-    """Credentials that read the token again for each request: a mounted one rotates."""
-    from kfp.client.token_credentials_base import TokenCredentialsBase
-
-    class Refreshed(TokenCredentialsBase):  # type: ignore[misc]
-        def get_token(self) -> str:
-            token: str = read()
-            return token
-
-        def refresh_api_key_hook(self, config: Any) -> None:
-            config.api_key["authorization"] = self.get_token()
-
-    return Refreshed()
+    known = connections.known(name)
+    settings = known.settings
+    if known.cluster is not None:  # it is what kfp finds by itself
+        return _silently(lambda: _kfp().Client(namespace=settings.namespace or "kubeflow"))
+    certificates = Certificates(
+        settings.ca_file, settings.client_certificate, settings.client_key
+    ).context()
+    sign_in = sign_in_method(settings, certificates=certificates, keeper=connections.keeper(name))
+    return _silently(lambda: signed_client(settings, sign_in))
 
 
 def _local_client() -> kfp.Client:
@@ -100,12 +80,20 @@ def _client_with_xsrf(host: str, token: str) -> kfp.Client:
 
 
 def _client(**arguments: Any) -> kfp.Client:
+    return _silently(lambda: _kfp().Client(**arguments))
+
+
+def _kfp() -> Any:
     import kfp
 
+    return kfp
+
+
+def _silently(make: Callable[[], kfp.Client]) -> kfp.Client:
     with warnings.catch_warnings():
         # Said at every construction, of a backend older than any that we speak to.
         warnings.filterwarnings("ignore", "This client only works", FutureWarning)
-        return kfp.Client(**arguments)
+        return make()
 
 
 def _running_servers() -> Iterator[dict[str, Any]]:

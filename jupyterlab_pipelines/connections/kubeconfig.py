@@ -49,7 +49,8 @@ def _read(stamps: tuple[tuple[str, int, int], ...]) -> Cluster | None:
         content = _content(Path(path))
         context = context or str(content.get("current-context") or "")
         for kind, known in named.items():
-            for entry in content.get(kind) or []:
+            entries = content.get(kind)
+            for entry in entries if isinstance(entries, list) else []:
                 if isinstance(entry, dict) and isinstance(entry.get(kind[:-1]), dict):
                     folder = Path(path).parent
                     known.setdefault(str(entry.get("name")), (entry[kind[:-1]], folder))

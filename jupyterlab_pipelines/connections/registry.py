@@ -128,6 +128,20 @@ class Connections:
         """How a connection reaches its endpoint; null for the embedded engine. Raises NotFound."""
         return None if name == LOCAL else self._settings.get(name).settings
 
+    def known(self, name: str) -> Known:
+        """All that is known of a remote connection. Raises NotFound, and SignInNeeded if locked."""
+        known = self._settings.get(name)
+        if known.locked:
+            raise SignInNeeded(
+                f"The keyring does not give the secrets of {name!r}.",
+                next_step="Unlock it, or change the connection and give them again.",
+            )
+        return known
+
+    def keeper(self, name: str) -> Callable[[str | None], str]:
+        """Where an OIDC sign-in keeps the refresh token that replaces the last one."""
+        return functools.partial(self._settings.refresh_token, name)
+
     def shown_settings(self, name: str) -> NewConnection:
         """How a connection that the user added was given, without its secrets."""
         return self._settings.shown(name)
@@ -224,7 +238,7 @@ class Connections:
             return Health(state, f"{error.message} {error.next_step}")
 
     def _open(self, name: str) -> _Opened:
-        known = None if name == LOCAL else self._settings.get(name)
+        known = None if name == LOCAL else self.known(name)
         before = self._opened.get(name)
         if before is not None and (known is None or known.same(before.known)):
             return before
@@ -255,17 +269,11 @@ class Connections:
     def _remote(self, name: str, known: Known, *, keeping: bool = True) -> KubeflowBackend:
         from ..backends.kubeflow import Certificates, cluster_backend, kubeflow_backend
 
-        if known.locked:
-            raise SignInNeeded(
-                f"The keyring does not give the secrets of {name!r}.",
-                next_step="Unlock it, or change the connection and give them again.",
-            )
         if known.cluster is not None:
             one = known.cluster
             files = Certificates(one.ca, one.client_certificate, one.client_key, one.verified)
             return cluster_backend(known.settings, files)
-        keeper = functools.partial(self._settings.refresh_token, name) if keeping else None
-        return kubeflow_backend(known.settings, keeper)
+        return kubeflow_backend(known.settings, self.keeper(name) if keeping else None)
 
 
 def _shown(name: str, known: Known | None, health: Health) -> Connection:

@@ -1,7 +1,7 @@
 """What stands before a Kubeflow endpoint in the field: Dex behind a session, a token endpoint, TLS.
 
     gateway = Gateway(cluster, kind="oauth2-proxy")
-    async with gateway.serving() as url: ...      # the endpoint is at url + "/pipeline"
+    async with serving(gateway.outside) as url: ...      # the endpoint is at url + "/pipeline"
 
 A gateway is one origin with the endpoint below `/pipeline`, Dex below `/dex`, and the central
 dashboard's `/api`. Its sessions may be ended at any time; `gateway.logins` counts the sign-ins.
@@ -25,7 +25,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
 from .cluster import Cluster
 from .http import Answer, Request
-from .server import Endpoint, serving
+from .server import Endpoint
 
 #: How an ended session shows: "401" only to a request for JSON, as oauth2-proxy has it.
 Ended = Literal["redirect", "page", "forbidden page", "401"]
@@ -52,16 +52,10 @@ class Gateway:
         self.namespaces: list[str] | None = None
         self._kind, self._connectors, self._approval = kind, connectors, approval
         self._inner = Endpoint(cluster)
+        self.outside = Cluster()
+        self.outside.routers.append(self.answer)
         self._requests: dict[str, dict[str, str]] = {}
         self._codes: dict[str, str] = {}
-
-    @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[str]:
-        """Serves in the running event loop; yields the origin."""
-        outer = Cluster()
-        outer.routers.append(self.answer)
-        async with serving(outer) as url:
-            yield url
 
     async def answer(self, request: Request) -> Answer:
         path = request.path

@@ -151,7 +151,7 @@ def test_a_file_that_is_no_certificate_is_named(field: str, tmp_path: Path) -> N
 @in_loop
 async def test_a_redirect_to_a_login() -> None:
     gateway = Gateway(Cluster())
-    async with gateway.serving() as url:
+    async with serving(gateway.outside) as url:
         failed = failure(await look(f"{url}/pipeline"))
         assert failed.name == "sign_in"
         assert "redirects to a sign-in" in failed.message
@@ -183,7 +183,7 @@ async def test_403_names_the_namespace_and_those_that_may_be_seen() -> None:
     cluster.access = {("user@example.com", "team-a")}
     gateway = Gateway(cluster)
     gateway.namespaces = ["team-a", "team-c"]
-    async with gateway.serving() as url:
+    async with serving(gateway.outside) as url:
         host = f"{url}/pipeline"
         result = await look(host, sign_in=DEX, namespace="team-b")
         failed = failure(result)
@@ -262,7 +262,7 @@ async def test_namespaces_are_those_that_the_dashboard_tells() -> None:
     cluster.multi_user = True
     gateway = Gateway(cluster)
     gateway.namespaces = ["b", "a"]
-    async with gateway.serving() as url:
+    async with serving(gateway.outside) as url:
         given = {"name": "t", "host": f"{url}/pipeline", "sign_in": DEX, "namespace": "mine"}
         backend = kubeflow_backend(NewConnection.model_validate(given))
         seen = await backend.namespaces()

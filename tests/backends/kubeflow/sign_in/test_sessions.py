@@ -67,7 +67,7 @@ DEX = {"method": "dex", "username": "user@example.com", "password": "12341234"}
 @in_loop
 async def test_a_password_passes_dexs_form(options: Any) -> None:
     gateway = Gateway(cluster_with_a_run(), **options)
-    async with gateway.serving() as url:
+    async with serving(gateway.outside) as url:
         backend = backend_of(f"{url}/pipeline", DEX)
         assert await names(backend) == ["train"]
         await asyncio.gather(*(names(backend) for _ in range(10)))
@@ -79,7 +79,7 @@ async def test_a_password_passes_dexs_form(options: Any) -> None:
 @in_loop
 async def test_an_ended_session_is_renewed_once_for_everybody(ended: Ended) -> None:
     gateway = Gateway(cluster_with_a_run())
-    async with gateway.serving() as url:
+    async with serving(gateway.outside) as url:
         backend = backend_of(f"{url}/pipeline", DEX)
         await names(backend)
         gateway.sessions.clear()
@@ -96,7 +96,7 @@ async def test_an_ended_session_is_renewed_once_for_everybody(ended: Ended) -> N
 async def test_what_starts_a_run_is_never_sent_twice_but_the_next_time_works() -> None:
     cluster = cluster_with_a_run()
     gateway = Gateway(cluster)
-    async with gateway.serving() as url:
+    async with serving(gateway.outside) as url:
         backend = backend_of(f"{url}/pipeline", DEX)
         await names(backend)
         gateway.sessions.clear()
@@ -111,7 +111,7 @@ async def test_what_starts_a_run_is_never_sent_twice_but_the_next_time_works() -
 @in_loop
 async def test_a_wrong_password_is_told_and_not_tried_again_and_again() -> None:
     gateway = Gateway(cluster_with_a_run())
-    async with gateway.serving() as url:
+    async with serving(gateway.outside) as url:
         backend = backend_of(f"{url}/pipeline", DEX | {"password": "wrong-canary"})
         for _ in range(3):
             with pytest.raises(SignInNeeded, match="refused the user name or the password") as got:
@@ -147,7 +147,7 @@ async def test_a_password_is_never_sent_to_another_origin_than_its_page_is_of() 
 @in_loop
 async def test_a_login_that_only_a_browser_can_pass_is_told() -> None:
     gateway = Gateway(cluster_with_a_run(), connectors=("google", "github"))
-    async with gateway.serving() as url:
+    async with serving(gateway.outside) as url:
         text = await refusal(backend_of(f"{url}/pipeline", DEX))
         assert "no form for a user name and a password" in text
         assert "state=" not in text
@@ -172,7 +172,7 @@ async def test_a_cookie_signs_in_until_its_session_ends() -> None:
     gateway = Gateway(cluster_with_a_run())
     gateway.sessions.add("given")
     cookie = {"method": "cookie", "cookie": "_oauth2_proxy=given"}
-    async with gateway.serving() as url:
+    async with serving(gateway.outside) as url:
         backend = backend_of(f"{url}/pipeline", cookie)
         assert await names(backend) == ["train"]
         gateway.sessions.clear()

@@ -1,0 +1,85 @@
+"""The official client with a connection's own sign-in, renewed as the lab renews it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import kfp
+from kfp_server_api import ApiException
+
+from ..models import NewConnection
+
+if TYPE_CHECKING:
+    from ..backends.kubeflow.sign_in import SignInMethod
+
+T = TypeVar("T")
+
+
+def signed_client(settings: NewConnection, sign_in: SignInMethod | None) -> kfp.Client:
+    """A client straight to the connection's host. Raises what signing in raises."""
+    signer = None if sign_in is None else _Signer(sign_in)
+
+    class Signed(kfp.Client):  # type: ignore[misc]
+        def _load_config(self, *arguments: Any) -> Any:
+            config = super()._load_config(*arguments)
+            config.ssl_ca_cert = settings.ca_file or config.ssl_ca_cert
+            config.cert_file = settings.client_certificate
+            config.key_file = settings.client_key or settings.client_certificate
+            return config
+
+        def _load_context_setting_or_default(self) -> None:
+            # What is kept there for another host is not for this one. The client asks for the
+            # endpoint's health while it is made, so that it needs its headers by then.
+            ((header, value),) = signer.now().items() if signer else (("", ""),)
+            self._context_setting = {
+                "namespace": settings.namespace,
+                "client_authentication_header_name": header or None,
+                "client_authentication_header_value": value or None,
+            }
+
+    client = Signed(host=settings.host, ui_host=settings.ui_host or None)
+    if signer is not None:
+        api = client._run_api.api_client  # the one that all of its services share
+        api.default_headers = {
+            name: value for name, value in api.default_headers.items() if name not in signer.now()
+        }
+        api.request = signer.signing(api.request)
+    return client
+
+
+class _Signer:
+    """A sign-in for code without an event loop, or with one that it must not use."""
+
+    def __init__(self, sign_in: SignInMethod) -> None:
+        self._sign_in = sign_in
+        self._thread = ThreadPoolExecutor(1, "sign-in")
+
+    def now(self) -> Mapping[str, str]:
+        """The headers as of now."""
+        return self._run(self._sign_in.headers)
+
+    def signing(self, request: Callable[..., Any]) -> Callable[..., Any]:
+        """The same request with the headers; one that only reads is sent again when refused."""
+
+        def send(
+            method: str, url: str, query_params: Any = None, headers: Any = None, **more: Any
+        ) -> Any:
+            signed = self.now()
+            try:
+                answer = request(method, url, query_params, {**(headers or {}), **signed}, **more)
+                refused = "text/html" in (answer.getheader("Content-Type") or "")
+            except ApiException as error:
+                if error.status != 401 or method != "GET" or not self._sign_in.refused(signed):
+                    raise
+            else:
+                if not refused or method != "GET" or not self._sign_in.refused(signed):
+                    return answer
+            return request(method, url, query_params, {**(headers or {}), **self.now()}, **more)
+
+        return send
+
+    def _run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return self._thread.submit(lambda: asyncio.run(make())).result()
