@@ -136,7 +136,7 @@ class Controller:
         whole = dict(found)
         known_experiment(database, row["experiment_id"])
         run_id = str(uuid.uuid4())
-        macros = Macros(run_id, row["last_index"] + 1, scheduled, now)
+        macros = Macros(run_id, now, row["last_index"] + 1, scheduled)
         config = from_json(whole["runtime_config"]) or {}
         spec, version_id = self._pipeline(whole)
         pipeline_spec, platform_spec = split(spec)

@@ -2,9 +2,11 @@
 
 Times are microseconds UTC. JSON columns hold text. `changed` is the store-wide counter's value at
 a row's last change. A `state_history` is a list of `{"state", "update_time"}`, and "error" where
-there is one. `round` counts a run's retries by the user from 1; `starts` how often its supervisor
-was started since it last came up; `total` to `failed` the run's leaves. `min_free_bytes` lives in
-`meta`, the user's settings in a file of their own. `cache.files` lists the paths that a hit needs.
+there is one. In a run's `runtime_config` are its `parameters` as it has them, typed, with defaults
+and macros filled in; and where a client sent them, as they were `given`. `round` counts a run's
+retries by the user from 1; `starts` how often its supervisor was started since it last came up;
+`total` to `failed` the run's leaves. The settings `workers`, `min_free_bytes` and `forks` (0: tasks
+are never forked) live in `meta`. `cache.files` lists the paths that a hit needs.
 
 A recurring run fires by `cron`, by `interval_second`, or once where it has neither; `last_index`
 and `last_scheduled_at` say what it fired last. Without a `pipeline_spec` it runs the newest version

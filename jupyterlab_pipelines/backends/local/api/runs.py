@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ....errors import BadInput, Conflict, NotFound
 from ....pipeline_text import split
 from ..database import Database, from_json, readable_json
+from ..schedule.macros import Macros
 from . import experiments, tasks, versions
 from .filters import Field
 from .listing import Listing
@@ -53,13 +55,29 @@ RUNS = Listing(
 )
 
 
-def create_run(engine: Engine, *, experiment_id: str | None = None, **arguments: Any) -> str:
+def create_run(
+    engine: Engine,
+    *,
+    experiment_id: str | None = None,
+    runtime_config: Mapping[str, Any],
+    **arguments: Any,
+) -> str:
     """Starts a run by `Engine.create_run` in an experiment that exists; null is the default one.
 
-    Raises NotFound on an unknown experiment, and what the engine raises.
+    Macros in its parameters that are texts are filled in. Raises NotFound on an unknown
+    experiment, and what the engine raises.
     """
     experiment_id = experiments.known_experiment(engine.database, experiment_id)
-    run_id: str = engine.create_run(experiment_id=experiment_id, **arguments)
+    run_id = str(uuid.uuid4())
+    macros = Macros(run_id, now=int(time.time()))
+    given = runtime_config.get("parameters") or {}
+    filled = {name: macros.fill(v) if isinstance(v, str) else v for name, v in given.items()}
+    engine.create_run(
+        run_id=run_id,
+        experiment_id=experiment_id,
+        runtime_config={**runtime_config, "given": given, "parameters": filled},
+        **arguments,
+    )
     row = engine.database.one("SELECT created_at FROM runs WHERE run_id = ?", (run_id,))
     if row is not None:
         experiments.run_created(engine.database, experiment_id, row["created_at"])
@@ -262,6 +280,7 @@ def _wait_for_end(database: Database, run_id: str) -> None:
 
 def _runtime_config(row: Mapping[str, Any]) -> dict[str, Any]:
     config = readable_json(row["runtime_config"]) or {}
+    config["parameters"] = config.get("given", config.get("parameters"))
     names = ("parameters", "pipeline_root")
     return {name: config[name] for name in names if name in config}
 

@@ -14,6 +14,7 @@ import yaml
 from kfp_server_api import ApiException
 
 from jupyterlab_pipelines.backends.local.engine import Engine
+from tests.backends.local.steps import pipeline, step
 
 RUNS = "/apis/v2beta1/runs"
 WAIT = 120
@@ -341,3 +342,29 @@ def test_times_are_whole_seconds(call: Callable[..., Any], add_run: Callable[...
     run = call("GET", f"{RUNS}/{add_run(created_at=1_700_000_000_654_321, finished_at=None)}")[1]
     assert run["created_at"] == run["scheduled_at"] == "2023-11-14T22:13:20Z"
     assert run["finished_at"] == "1970-01-01T00:00:00Z"
+
+
+def test_parameters_are_answered_as_given_and_macros_filled_in(
+    call: Callable[..., Any],
+) -> None:
+    spec = pipeline({"one": step("pass")})
+    types = {
+        "text": {"parameterType": "STRING"},
+        "texts": {"parameterType": "LIST"},
+        "rate": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.5},
+    }
+    spec["root"]["inputDefinitions"] = {"parameters": types}
+    text = "[[RunUUID]] [[CurrentTime.2006]] [[Index]] [[ScheduledTime]]"
+    given = {"text": text, "texts": ["[[RunUUID]]"]}
+    body = {"display_name": "x", "pipeline_spec": spec, "runtime_config": {"parameters": given}}
+    status, made = call("POST", RUNS, body=body)
+    assert status == 200, made
+    assert made["runtime_config"] == {"parameters": given}
+    root = call("GET", f"{RUNS}/{made['run_id']}", {"view": "FULL"})[1]["tasks"][0]
+    taken = {one["parameter_key"]: one["value"] for one in root["inputs"]["parameters"]}
+    year = made["created_at"][:4]
+    assert taken == {
+        "text": f"{made['run_id']} {year} [[Index]] [[ScheduledTime]]",
+        "texts": ["[[RunUUID]]"],
+        "rate": 0.5,
+    }

@@ -100,3 +100,8 @@ def test_a_large_text_is_filled_at_once() -> None:
     for text in ("[[", "{{$.", "[[ScheduledTime.", "{{$.scheduledTime.strftime('"):
         assert MACROS.fill(text * 20_000) == text * 20_000
     assert time.process_time() - started < 2
+
+
+def test_what_a_run_does_not_have_stays() -> None:
+    text = "[[Index]] [[ScheduledTime]] [[ScheduledTime.2006]] {{$.scheduledTime.strftime('%Y')}}"
+    assert Macros("id", now=0).fill(f"{text} [[CurrentTime.2006]]") == f"{text} 1970"
