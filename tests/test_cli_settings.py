@@ -45,6 +45,25 @@ def test_settings_are_shown_set_and_reset(capsys: pytest.CaptureFixture[str]) ->
     assert "submit" not in text
 
 
+def test_containers_that_cannot_be_used_yet_are_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, text = say(capsys, "settings", "containers", "podman")
+    assert code == 0
+    assert "It cannot be used yet: podman is not installed" in text
+    program = tmp_path / "podman"
+    program.write_text("#!/bin/sh\necho 'Error: no daemon' >&2\nexit 1\n")
+    program.chmod(0o755)
+    assert (
+        "podman does not work: Error: no daemon"
+        in say(capsys, "settings", "containers", "podman")[1]
+    )
+    program.write_text("#!/bin/sh\n")
+    assert say(capsys, "settings", "containers", "podman") == (0, "containers  podman\n")
+    assert say(capsys, "settings", "containers", "off") == (0, "containers  off\n")
+
+
 def test_a_volume_is_mapped_to_a_folder_that_exists(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..backends.local.containers import unusable
 from ..backends.local.settings import DESCRIPTIONS, Keys, Settings, SettingsFile, Source
 from ..connections import Connections
 from ..errors import BadInput, NotFound
@@ -84,6 +85,10 @@ async def _settings(connections: Connections, options: argparse.Namespace) -> in
 
     settings = file.change(edit)
     print(f"{options.name:<12}{_setting_text(settings, options.name)}")
+    if options.name == "containers" and settings.containers != "off":
+        reason = unusable(settings.containers)
+        if reason:
+            print(f"It cannot be used yet: {reason}", file=sys.stderr)
     return 0
 
 

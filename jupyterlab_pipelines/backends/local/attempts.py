@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import PipelinesError
 from ...models import State, TaskType
-from . import processes, reasons
+from . import containers, processes, reasons
 from .database import from_micros, now
 from .launcher import Launch, Launcher
 from .layout import Layout
@@ -183,6 +183,7 @@ class Attempts:
             directory = active.attempt.directory
             processes.forbid(directory)
             processes.kill_all(directory, processes.start_of(directory))
+            containers.remove(directory)
 
     def _press(self, active: Active, start: dict[str, Any] | None) -> None:
         """Asks a living shim to stop, and kills everything once it had its time."""
@@ -317,6 +318,7 @@ class Attempts:
         attempt.state = state.value
         attempt.error = error
         attempt.finished_at = attempt.finished_at or now()
+        containers.remove(attempt.directory)
         shutil.rmtree(attempt.directory / "scratch", ignore_errors=True)
         return Ended(active.task, attempt, outputs or Values(), active.stopping)
 

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from . import forking, mounts, processes, runner
+from . import containers, forking, mounts, processes, runner
 from .building import Building, EnvironmentFailed
 from .environments import Environments, Wanted, kfp_folder
 from .forking import Forked, Forkers
 from .layout import Layout
 from .records import Invocation
 from .settings import SettingsFile
-from .this_machine import ThisMachine
+from .this_machine import ThisMachine, is_there
 
 
 class Launch:
@@ -117,8 +117,16 @@ class Launcher:
         machine = ThisMachine(self.settings.latest(), self.layout)
         values = machine.variables(invocation.variables)
         binds = machine.binds(invocation.mounts, directory / "scratch")
-        if binds:
+        wish = invocation.container
+        if wish is None:
+            binds = [bind for bind in binds if not is_there(bind)]
+        else:  # which gets the values itself
+            order = containers.order(wish, invocation, machine, directory)
+            _write_whole(directory / containers.FILE, order)
+        if binds or wish:
             _write_whole(directory / mounts.FILE, mounts.as_text(binds))
+        if wish:
+            return invocation
         return replace(invocation, env=invocation.env | values, isolated=bool(binds))
 
     def start(
@@ -138,6 +146,10 @@ class Launcher:
             command = [sys.executable, "-m", f"{__package__}.volumes", invocation.volume_action]
             command += [str(self.layout.root), str(directory)]
             command += ["--reuse"] if invocation.reuse_volume else []
+        if invocation.container:
+            command = [sys.executable, "-m", containers.__name__, str(directory)]
+            env = processes.environment()
+            return processes.launch(directory, command, env, log=sys.stderr.fileno())
         if invocation.isolated:
             command = [sys.executable, "-m", mounts.__name__, str(directory), *command]
         env = processes.task_environment(python, invocation.env)

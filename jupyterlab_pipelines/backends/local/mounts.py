@@ -152,13 +152,15 @@ def _cover(folder: str, stage: Path) -> None:
 # --- the command line --------------------------------------------------------------------------
 
 
-def _contents(kind: str, name: str) -> dict[str, bytes]:
-    """The keys of a secret or config map as the user has mapped them now."""
-    from .settings import SettingsFile
+def _contents(binds: list[Bind]) -> dict[str, dict[str, bytes]]:
+    """The values of secrets and config maps, by path, as the user has mapped them now."""
+    keyed = [bind for bind in binds if bind.kind]
+    if not keyed:
+        return {}
+    from .settings import SettingsFile  # slow to load where nobody asks
 
     settings = SettingsFile().load()
-    keys = (settings.secrets if kind == "secret" else settings.config_maps)[name]
-    return {key: keys.read(key) for key in keys.names()}
+    return {bind.path: settings.contents(bind.kind, bind.name) for bind in keyed}
 
 
 def probe() -> None:
@@ -181,7 +183,7 @@ def main(arguments: list[str]) -> None:
         directory = Path(arguments[0])
         stage = directory / "scratch" / "stage"
         binds = read(directory)
-        contents = {bind.path: _contents(bind.kind, bind.name) for bind in binds if bind.kind}
+        contents = _contents(binds)
         isolate()
         for bind in sorted(binds, key=lambda bind: bind.path):
             if bind.kind:

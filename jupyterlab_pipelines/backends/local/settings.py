@@ -129,6 +129,11 @@ class Settings(_Part):
     secrets: dict[Name, Keys] = Field(default_factory=dict)
     config_maps: dict[Name, Keys] = Field(default_factory=dict)
 
+    def contents(self, kind: str, name: str) -> dict[str, bytes]:
+        """The keys of a mapped secret or config map with their values. Raises Unusable."""
+        keys = (self.secrets if kind == "secret" else self.config_maps)[name]
+        return {key: keys.read(key) for key in keys.names()}
+
     @property
     def slots(self) -> int:
         """How many tasks of a run may run at once."""

@@ -28,7 +28,7 @@ class ThisMachine:
 
     @property
     def containers(self) -> str:
-        return ""
+        return "" if self.settings.containers == "off" else self.settings.containers
 
     @property
     def containers_found(self) -> bool:
@@ -77,14 +77,9 @@ class ThisMachine:
     def binds(self, wanted: Iterable[Mount], scratch: Path) -> list[mounts.Bind]:
         """Where each mount's content lies; empty folders are made below `scratch`.
 
-        Raises TaskFailure, naming what is missing. A path that shows its folder already needs none.
+        Raises TaskFailure, naming what is missing.
         """
-        found = []
-        for index, mount in enumerate(wanted):
-            bind = self._bind(mount, scratch / str(index))
-            if not bind.source or not _same(Path(bind.source), bind.path):
-                found.append(bind)
-        return found
+        return [self._bind(mount, scratch / str(index)) for index, mount in enumerate(wanted)]
 
     def _bind(self, mount: Mount, scratch: Path) -> mounts.Bind:
         if mount.kind == "pvc":
@@ -128,6 +123,11 @@ class ThisMachine:
         if kind == "secret":
             return self.settings.secrets
         return self.settings.config_maps if kind == "config-map" else {}
+
+
+def is_there(bind: mounts.Bind) -> bool:
+    """Whether a path shows its folder already, to every process."""
+    return bool(bind.source) and _same(Path(bind.source), bind.path)
 
 
 def _same(folder: Path, path: str) -> bool:
