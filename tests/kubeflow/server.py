@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from tornado import httpserver, httputil, iostream, netutil
 
@@ -59,12 +59,15 @@ class Endpoint:
 
     def read(self, request: httputil.HTTPServerRequest) -> Request | None:
         """A request of tornado's as ours; null where it is outside the prefix."""
-        if not request.path.startswith(self._prefix + "/"):
+        path = request.path
+        if not path.startswith("/"):  # the absolute form, in which a proxy is asked
+            path = urlsplit(path).path
+        if not path.startswith(self._prefix + "/"):
             return None
         headers = {name.lower(): value for name, value in request.headers.get_all()}
         return Request(
             request.method or "GET",
-            request.path[len(self._prefix) :],
+            path[len(self._prefix) :],
             dict(parse_qsl(request.query, keep_blank_values=True)),
             headers,
             request.body or b"",
