@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from ...errors import NotFound, PipelinesError, SignInNeeded
+from ...errors import BadInput, NotFound, PipelinesError, SignInNeeded
 from ...models import (
     ConnectionKind,
     ConnectionState,
@@ -83,6 +83,10 @@ class KubeflowBackend:
             await self._endpoint.json("GET", "/apis/v2beta1/healthz", retries=0)
             await self._endpoint.json("GET", RUNS, query=query, retries=0)
         except PipelinesError as error:
+            if isinstance(error, BadInput) and not self._namespace:
+                return Health(
+                    ConnectionState.SIGN_IN, "The endpoint wants a namespace. Choose one of yours."
+                )
             signed_out = isinstance(error, SignInNeeded) or error.http_status == 403
             state = ConnectionState.SIGN_IN if signed_out else ConnectionState.UNREACHABLE
             return Health(state, f"{error.message} {error.next_step}".strip())
@@ -155,8 +159,11 @@ class KubeflowBackend:
         }
         if submission.description:
             body["description"] = submission.description
-        if submission.experiment_id:
-            body["experiment_id"] = submission.experiment_id
+        experiment_id = submission.experiment_id
+        if not experiment_id and self._namespace:  # a run is in its experiment's
+            experiment_id = await namespaces.default_experiment(self._endpoint, self._namespace)
+        if experiment_id:
+            body["experiment_id"] = experiment_id
         query = [("namespace", self._namespace)] if self._namespace else []
         created = await self._endpoint.json("POST", RUNS, query=query, body=body)
         self._pages.forget()

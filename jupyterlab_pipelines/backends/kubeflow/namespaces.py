@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,9 @@ from ...models import Namespaces
 from .endpoint import Endpoint
 
 HEALTH = "/apis/v2beta1/healthz"
+_EXPERIMENTS = "/apis/v2beta1/experiments"
+#: As `kfp.Client` and Kubeflow's own page name it.
+_DEFAULT = "Default"
 #: What Kubeflow's central dashboard tells on the same origin: the user's own, then all.
 _DASHBOARD = ("/api/workgroup/env-info", "/api/namespaces")
 #: The path of Kubernetes' own proxy to a service.
@@ -26,6 +30,18 @@ async def read(endpoint: Endpoint, current: str) -> Namespaces:
     if current:
         names |= {current}
     return Namespaces(namespaces=sorted(names), current=current, multi_user=True, message=message)
+
+
+async def default_experiment(endpoint: Endpoint, namespace: str) -> str:
+    """The id of the experiment in a namespace that a run without one goes to, made if need be."""
+    predicate = {"key": "display_name", "operation": "EQUALS", "string_value": _DEFAULT}
+    query = [("namespace", namespace), ("filter", json.dumps({"predicates": [predicate]}))]
+    answer = await endpoint.json("GET", _EXPERIMENTS, query=query)
+    known = [one for one in answer.get("experiments") or [] if isinstance(one, dict)]
+    if not known:
+        made = {"display_name": _DEFAULT, "namespace": namespace}
+        known = [await endpoint.json("POST", _EXPERIMENTS, body=made)]
+    return str(known[0].get("experiment_id", ""))
 
 
 async def _listed(endpoint: Endpoint) -> set[str]:

@@ -1,0 +1,145 @@
+"""One namespace of many: lists, watchers and new runs keep to the one that was chosen."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from jupyterlab_pipelines.connections import Connections
+from jupyterlab_pipelines.errors import BadInput, Forbidden
+from jupyterlab_pipelines.models import (
+    ConnectionState,
+    Event,
+    NewConnection,
+    RunQuery,
+    Submission,
+)
+from jupyterlab_pipelines.watch import Topic
+from tests.async_tests import in_loop
+from tests.kubeflow import Cluster, serving
+from tests.kubeflow.doors import Gateway
+
+SPEC = {"pipelineInfo": {"name": "p"}, "schemaVersion": "2.1.0", "root": {"dag": {}}}
+DEX = {"method": "dex", "username": "user@example.com", "password": "12341234"}
+
+
+def team() -> tuple[Cluster, Gateway]:
+    """Two namespaces that the user may see, and one that is another's."""
+    cluster = Cluster()
+    cluster.multi_user = True
+    for namespace in ("team-a", "team-b", "team-c"):
+        cluster.add_run(f"train of {namespace}", spec=SPEC, namespace=namespace)
+    cluster.access = {("user@example.com", "team-a"), ("user@example.com", "team-b")}
+    cluster.plan = []
+    return cluster, Gateway(cluster)
+
+
+def new(url: str, **fields: Any) -> NewConnection:
+    given = {"name": "team", "host": f"{url}/pipeline", "sign_in": DEX, **fields}
+    return NewConnection.model_validate(given)
+
+
+async def names(connections: Connections) -> list[str]:
+    page = await connections.service("team").list_runs(RunQuery())
+    return [run.display_name for run in page.runs]
+
+
+@in_loop
+async def test_a_namespace_is_chosen_and_kept() -> None:
+    _, gateway = team()
+    gateway.namespaces = ["team-a", "team-b"]
+    async with serving(gateway.outside) as url:
+        connections = Connections()
+        added = await connections.add(new(url))
+        assert added.state is ConnectionState.SIGN_IN
+        assert "namespace" in added.message
+        seen = await connections.namespaces("team")
+        assert (seen.namespaces, seen.current) == (["team-a", "team-b"], "")
+        chosen = await connections.choose_namespace("team", "team-a")
+        assert (chosen.state, chosen.namespace) == (ConnectionState.READY, "team-a")
+        assert await names(connections) == ["train of team-a"]
+        await connections.choose_namespace("team", "team-b")
+        assert await names(connections) == ["train of team-b"]
+        await connections.close()
+        again = Connections()  # another process, or this one later
+        assert await names(again) == ["train of team-b"]
+        await again.close()
+
+
+@in_loop
+async def test_what_was_typed_in_is_offered_where_nobody_lists_them() -> None:
+    _, gateway = team()
+    async with serving(gateway.outside) as url:
+        connections = Connections()
+        await connections.add(new(url))
+        for namespace in ("team-b", "team-a"):
+            await connections.choose_namespace("team", namespace)
+        seen = await connections.namespaces("team")
+        assert (seen.namespaces, seen.current) == (["team-a", "team-b"], "team-a")
+        assert seen.multi_user
+        await connections.close()
+
+
+@in_loop
+async def test_another_persons_namespace_is_said_to_be_that() -> None:
+    _, gateway = team()
+    async with serving(gateway.outside) as url:
+        connections = Connections()
+        refused = await connections.add(new(url, namespace="team-c"))
+        assert refused.state is ConnectionState.SIGN_IN
+        assert "team-c" in refused.message
+        with pytest.raises(Forbidden, match="team-c"):
+            await names(connections)
+        await connections.close()
+
+
+@in_loop
+async def test_a_new_run_goes_to_the_namespace_with_or_without_an_experiment_there() -> None:
+    cluster, gateway = team()
+    experiment = cluster.add_experiment("Default", namespace="team-b")
+    async with serving(gateway.outside) as url:
+        connections = Connections()
+        await connections.add(new(url, namespace="team-a"))
+        for _ in range(2):
+            run = await connections.service("team").submit(Submission(pipeline=SPEC))
+            assert cluster.runs[run.run_id].namespace == "team-a"
+        made = [one for one in cluster.experiments.values() if one.namespace == "team-a"]
+        assert [one.name for one in made] == ["Default"]
+        await connections.choose_namespace("team", "team-b")
+        run = await connections.service("team").submit(Submission(pipeline=SPEC))
+        assert cluster.runs[run.run_id].experiment_id == experiment.id
+        await connections.close()
+
+
+@in_loop
+async def test_who_watches_goes_on_watching_in_the_new_namespace() -> None:
+    cluster, gateway = team()
+    async with serving(gateway.outside) as url:
+        connections = Connections()
+        await connections.add(new(url, namespace="team-a"))
+        told: asyncio.Queue[Event] = asyncio.Queue()
+        watcher = connections.watcher("team")
+        connections.service("team").backend.watch_interval = 0.05
+        watcher.subscribe(Topic("runs"), told.put_nowait)
+        await asyncio.sleep(0.3)
+        await connections.choose_namespace("team", "team-b")
+        connections.service("team").backend.watch_interval = 0.05
+        assert connections.watcher("team") is watcher
+        await asyncio.sleep(0.3)
+        cluster.add_run("not ours", namespace="team-a")
+        cluster.add_run("ours", namespace="team-b")
+        event = await asyncio.wait_for(told.get(), 15)
+        assert [run.display_name for run in event.runs] == ["ours"]
+        await connections.close()
+
+
+@in_loop
+async def test_the_embedded_engine_has_no_namespaces() -> None:
+    connections = Connections()
+    seen = await connections.namespaces("local")
+    assert (seen.namespaces, seen.multi_user) == ([], False)
+    with pytest.raises(BadInput):
+        await connections.choose_namespace("local", "team-a")
+    await connections.close()
