@@ -30,12 +30,13 @@ from ...models import (
 )
 from ...pipeline_text import split
 from ..base import ApiRequest, ApiResponse, ArtifactContent, Changes, Health
-from . import diagnosis, logs, namespaces
+from . import diagnosis, namespaces
 from .artifacts import Artifacts, Wanted
 from .changes import ChangeLog
 from .code import add_code
 from .endpoint import Endpoint
 from .listing import RUNS, Listing
+from .logs import Logs
 from .passthrough import pass_through
 from .readings import Readings, run_path
 from .sharing import Shared, SharedLogs
@@ -67,12 +68,13 @@ class KubeflowBackend:
         self._endpoint = Endpoint(host, sign_in, tls=tls, transport=transport, sleep=sleep)
         self._ui = ui or self._endpoint
         self._artifacts = Artifacts(self._endpoint, self._ui, hosts=artifact_hosts, stores=stores)
+        self._logs = Logs(self._endpoint, self._ui, self._artifacts)
         self._namespace = namespace
         self._listing = Listing(self._endpoint, namespace)
         self._changes = ChangeLog(self._endpoint, self._listing, namespace)
         self._readings = Readings(self._endpoint, namespace)
         self._pages: Shared[RunPage] = Shared()
-        self._logs = SharedLogs()
+        self._log_pieces = SharedLogs()
 
     async def health(self) -> Health:
         """Ready where the API lists runs for this user; else which step failed."""
@@ -226,11 +228,12 @@ class KubeflowBackend:
                 raise NotFound(f"Run {run_id} has no task {task_id!r} that has begun.")
             over = status.state.final
             return LogChunk(text="", offset=0, next_offset=0, size=0, complete=over)
-        return await self._logs.get(
+        namespace = reading.run.namespace or self._namespace
+        return await self._log_pieces.get(
             (run_id, task_id, attempt),
             offset,
             limit,
-            lambda: logs.read_log(self._endpoint, run_id, record, attempt, offset, limit),
+            lambda: self._logs.read(run_id, namespace, record, attempt, offset, limit),
         )
 
     async def open_artifact(
