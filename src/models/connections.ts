@@ -41,10 +41,10 @@ export class ConnectionsModel implements IDisposable {
     return this._connections?.find(one => one.name === name) ?? null;
   }
 
-  /** Starts listening; further calls do nothing. */
-  start(): void {
-    if (this._subscription || this._isDisposed) {
-      return;
+  /** Starts listening; resolves when the list was first read, or could not be. */
+  start(): Promise<void> {
+    if (this._started || this._isDisposed) {
+      return this._started ?? Promise.resolve();
     }
     this._subscription = this.events.subscribe(
       { topic: 'connections' },
@@ -53,7 +53,8 @@ export class ConnectionsModel implements IDisposable {
         onResync: () => void this.refresh()
       }
     );
-    void this.refresh();
+    this._started = this.refresh();
+    return this._started;
   }
 
   refresh(): Promise<void> {
@@ -164,5 +165,6 @@ export class ConnectionsModel implements IDisposable {
   private _connections: readonly Connection[] | null = null;
   private _error: RequestError | null = null;
   private _subscription: IDisposable | null = null;
+  private _started: Promise<void> | null = null;
   private _isDisposed = false;
 }

@@ -8,6 +8,7 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { PromiseDelegate } from '@lumino/coreutils';
 import { IPipelines, IRunsPanel } from '../tokens';
 // The sidebar's icon and the menus need these at once; what is drawn loads when first shown.
 /* eslint-disable jupyter/prefer-lazy-imports */
@@ -52,7 +53,8 @@ export const panel: JupyterFrontEndPlugin<IRunsPanel> = {
   ): IRunsPanel => {
     const trans = (translator ?? nullTranslator).load('jupyterlab_pipelines');
     const context: IActionContext = { commands: app.commands, palette, trans };
-    const model = new RunsPanelModel(service);
+    const restored = new PromiseDelegate<void>();
+    const model = new RunsPanelModel(service, restored.promise);
     const preferences = new Preferences(model, settings, state);
     addConnectionActions(context, service, model);
     addRunActions(context, model, preferences);
@@ -77,12 +79,12 @@ export const panel: JupyterFrontEndPlugin<IRunsPanel> = {
           : undefined;
       }
     });
-    void preferences.restore();
+    void preferences.restore().finally(() => restored.resolve());
     return model;
   }
 };
 
-/** The user's settings, and the connection that was last looked at. */
+/** The user's settings, and the connection that was last chosen in this workspace. */
 class Preferences {
   constructor(
     private readonly model: RunsPanelModel,
@@ -105,9 +107,10 @@ class Preferences {
     this._settings?.changed.connect(this._apply, this);
     this._apply();
     const wanted = this._settings?.get('defaultConnection').composite;
-    const last = await this.state?.fetch(ID);
+    const last = await this.state?.fetch(ID).catch(warn);
     const name = wanted || (last as { connection?: string })?.connection;
     if (typeof name === 'string' && name) {
+      this._last = name;
       this.model.choose(name);
     }
     this.model.changed.connect(this._remember, this);
@@ -120,8 +123,9 @@ class Preferences {
     }
   }
 
+  /** Only what the user chose: otherwise the server's preference holds next time too. */
   private _remember(): void {
-    const { connection } = this.model;
+    const connection = this.model.isChosen ? this.model.connection : '';
     if (connection !== this._last) {
       this._last = connection;
       void this.state?.save(ID, { connection });

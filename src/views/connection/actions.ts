@@ -35,6 +35,7 @@ export function addConnectionActions(
     const name = await askForConnection({ connections, trans, ...options });
     if (name) {
       panel.choose(name);
+      void service.runs(name).refresh();
     }
     return name;
   };

@@ -4,10 +4,14 @@ import {
   addIcon,
   caretDownEmptyThinIcon,
   checkIcon,
-  deleteIcon
+  deleteIcon,
+  editIcon,
+  runIcon,
+  type LabIcon
 } from '@jupyterlab/ui-components';
 import React, { useEffect, useRef, useState } from 'react';
 import type { Connection, ConnectionState } from '../../api/types';
+import { useCloseOutside } from './useCloseOutside';
 
 /** A connection's state in words. */
 function stateWord(state: ConnectionState, trans: TranslationBundle): string {
@@ -23,16 +27,36 @@ function stateWord(state: ConnectionState, trans: TranslationBundle): string {
   }
 }
 
-/** What the connection is: the engine on this machine, or a host and namespace. */
-export function describeConnection(
-  connection: Connection,
+/** Where a connection comes from that the user did not add; empty for the others. */
+function whereFound(
+  found: Connection['found'],
   trans: TranslationBundle
 ): string {
-  if (connection.kind === 'local') {
+  switch (found) {
+    case 'pod':
+      return trans.__('Found in this notebook’s pod');
+    case 'environment':
+      return trans.__('Found in KF_PIPELINES_ENDPOINT');
+    case 'context':
+      return trans.__('Found in ~/.config/kfp/context.json');
+    case 'kubeconfig':
+      return trans.__('Found in kubeconfig');
+    default:
+      return '';
+  }
+}
+
+/** What the connection is: the engine on this machine, or a host and namespace. */
+function describeConnection(
+  { kind, host, namespace }: Connection,
+  withNamespace: boolean,
+  trans: TranslationBundle
+): string {
+  if (kind === 'local') {
     return trans.__('This machine');
   }
-  const host = connection.host.replace(/^https?:\/\//, '');
-  return connection.namespace ? `${host} · ${connection.namespace}` : host;
+  const where = host.replace(/^https?:\/\//, '');
+  return namespace && withNamespace ? `${where} · ${namespace}` : where;
 }
 
 /** A mark whose shape tells ready from not ready, with the word for screen readers. */
@@ -52,13 +76,18 @@ function ConnectionMark(props: {
   );
 }
 
+/** What can be done to a connection that the user added. */
+export type ConnectionAction = 'edit' | 'test' | 'remove';
+
 export interface IConnectionPickerProps {
   connections: readonly Connection[] | null;
   current: string;
+  /** Whether the namespace is shown elsewhere. */
+  hasNamespace: boolean;
   trans: TranslationBundle;
   onChoose: (name: string) => void;
   onAdd: () => void;
-  onRemove: (name: string) => void;
+  onAction: (action: ConnectionAction, name: string) => void;
 }
 
 export function ConnectionPicker(props: IConnectionPickerProps): JSX.Element {
@@ -98,7 +127,7 @@ export function ConnectionPicker(props: IConnectionPickerProps): JSX.Element {
         {shown && <ConnectionMark state={shown.state} trans={trans} />}
         <span className="jp-PipelinesConnection-name">{current}</span>
         <span className="jp-PipelinesConnection-where">
-          {shown ? describeConnection(shown, trans) : ''}
+          {shown ? describeConnection(shown, !props.hasNamespace, trans) : ''}
         </span>
         <caretDownEmptyThinIcon.react tag="span" />
       </button>
@@ -110,14 +139,12 @@ export function ConnectionPicker(props: IConnectionPickerProps): JSX.Element {
 function ConnectionMenu(
   props: IConnectionPickerProps & { onDone: () => void }
 ): JSX.Element {
-  const { connections, current, trans, onChoose, onAdd, onRemove, onDone } =
-    props;
-  const first = useRef<HTMLDivElement>(null);
+  const { connections, trans, onAdd, onDone } = props;
+  const root = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const list = first.current;
     const item =
-      list?.querySelector<HTMLElement>('[aria-checked="true"]') ??
-      list?.querySelector<HTMLElement>('button');
+      root.current?.querySelector<HTMLElement>('[aria-checked="true"]') ??
+      root.current?.querySelector<HTMLElement>('button');
     item?.focus();
   }, []);
   const act = (action: () => void) => () => {
@@ -126,46 +153,13 @@ function ConnectionMenu(
   };
   return (
     <div
-      ref={first}
+      ref={root}
       className="jp-PipelinesConnection-menu"
       role="menu"
       aria-label={trans.__('Connections')}
     >
       {connections?.map(one => (
-        <div className="jp-PipelinesConnection-item" key={one.name} role="none">
-          <button
-            type="button"
-            role="menuitemradio"
-            aria-checked={one.name === current}
-            onClick={act(() => onChoose(one.name))}
-          >
-            <ConnectionMark state={one.state} trans={trans} />
-            <span className="jp-PipelinesConnection-text">
-              <span className="jp-PipelinesConnection-name">{one.name}</span>
-              <span className="jp-PipelinesConnection-where">
-                {describeConnection(one, trans)}
-              </span>
-              {one.state !== 'ready' && (
-                <span className="jp-PipelinesConnection-why">
-                  {one.message || stateWord(one.state, trans)}
-                </span>
-              )}
-            </span>
-            {one.name === current && <checkIcon.react tag="span" />}
-          </button>
-          {one.removable && (
-            <button
-              type="button"
-              role="menuitem"
-              className="jp-PipelinesConnection-remove"
-              title={trans.__('Remove connection…')}
-              aria-label={trans.__('Remove connection %1', one.name)}
-              onClick={act(() => onRemove(one.name))}
-            >
-              <deleteIcon.react tag={null} width="16px" height="16px" />
-            </button>
-          )}
-        </div>
+        <ConnectionItem key={one.name} {...props} connection={one} act={act} />
       ))}
       <div className="jp-PipelinesConnection-item jp-mod-add" role="none">
         <button type="button" role="menuitem" onClick={act(onAdd)}>
@@ -177,6 +171,87 @@ function ConnectionMenu(
       </div>
     </div>
   );
+}
+
+function ConnectionItem(
+  props: IConnectionPickerProps & {
+    connection: Connection;
+    act: (action: () => void) => () => void;
+  }
+): JSX.Element {
+  const { connection, current, trans, onChoose, onAction, act } = props;
+  const { name, state, found, message, removable } = connection;
+  const origin = whereFound(found, trans);
+  return (
+    <div className="jp-PipelinesConnection-item" role="none">
+      <button
+        type="button"
+        role="menuitemradio"
+        aria-checked={name === current}
+        onClick={act(() => onChoose(name))}
+      >
+        <ConnectionMark state={state} trans={trans} />
+        <span className="jp-PipelinesConnection-text">
+          <span className="jp-PipelinesConnection-name">{name}</span>
+          <span className="jp-PipelinesConnection-where">
+            {describeConnection(connection, true, trans)}
+          </span>
+          {origin && (
+            <span className="jp-PipelinesConnection-where">{origin}</span>
+          )}
+          {state !== 'ready' && (
+            <span className="jp-PipelinesConnection-why">
+              {message || stateWord(state, trans)}
+            </span>
+          )}
+        </span>
+        {name === current && <checkIcon.react tag="span" />}
+      </button>
+      {removable && (
+        <span className="jp-PipelinesConnection-actions" role="none">
+          {ownActions(name, trans).map(({ action, icon: Icon, ...words }) => (
+            <button
+              key={action}
+              type="button"
+              role="menuitem"
+              className="jp-Pipelines-iconButton"
+              title={words.title}
+              aria-label={words.label}
+              onClick={act(() => onAction(action, name))}
+            >
+              <Icon.react tag={null} width="16px" height="16px" />
+            </button>
+          ))}
+        </span>
+      )}
+    </div>
+  );
+}
+
+function ownActions(
+  name: string,
+  trans: TranslationBundle
+): { action: ConnectionAction; icon: LabIcon; title: string; label: string }[] {
+  return [
+    {
+      action: 'edit',
+      icon: editIcon,
+      title: trans.__('Change connection…'),
+      label: trans.__('Change connection %1', name)
+    },
+    {
+      action: 'test',
+      icon: runIcon,
+      title: trans.__('Test connection…'),
+      label: trans.__('Test connection %1', name)
+    },
+    {
+      action: 'remove',
+      icon: deleteIcon,
+      title: trans.__('Remove connection…'),
+      label: trans.__('Remove connection %1', name)
+    }
+  ];
 }
 
 /** Up and down move between the menu's items, round its ends. */
@@ -194,29 +269,4 @@ function moveFocus(
   event.preventDefault();
   const at = items.indexOf(document.activeElement as HTMLElement);
   items[(at + step + items.length) % items.length].focus();
-}
-
-/** Closes what is open when the user clicks or tabs elsewhere. */
-function useCloseOutside(
-  root: React.RefObject<HTMLElement>,
-  open: boolean,
-  close: () => void
-): void {
-  useEffect(() => {
-    if (!open) {
-      return;
-    }
-    const onEvent = (event: Event) => {
-      if (!root.current?.contains(event.target as Node)) {
-        close();
-      }
-    };
-    document.addEventListener('mousedown', onEvent, true);
-    document.addEventListener('focusin', onEvent, true);
-    return () => {
-      document.removeEventListener('mousedown', onEvent, true);
-      document.removeEventListener('focusin', onEvent, true);
-    };
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [open]);
 }

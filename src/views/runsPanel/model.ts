@@ -1,6 +1,7 @@
 /** What the panel shows: which connection, and which of its runs are selected. */
 import type { IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
+import type { RequestError } from '../../api/request';
 import type { Run, RunQuery } from '../../api/types';
 import type { RunsModel } from '../../models/runs';
 import type { IPipelines } from '../../tokens';
@@ -19,8 +20,15 @@ const LOCAL = 'local';
 /** What the server reads at once unless told. */
 const DEFAULT_PAGE = 50;
 
+/** Milliseconds that the panel waits for the connections before it shows the one of this machine. */
+const PATIENCE_MS = 1500;
+
 export class RunsPanelModel implements IDisposable {
-  constructor(readonly service: IPipelines) {
+  /** `restored` resolves when the connection chosen in an earlier session was chosen again. */
+  constructor(
+    readonly service: IPipelines,
+    private readonly restored: Promise<void> = Promise.resolve()
+  ) {
     this._runs = service.runs(LOCAL);
     this._runs.changed.connect(this._onRunsChanged, this);
     service.connections.changed.connect(this._onConnectionsChanged, this);
@@ -32,6 +40,11 @@ export class RunsPanelModel implements IDisposable {
 
   get connection(): string {
     return this._runs.connection;
+  }
+
+  /** Whether the user chose the connection; else it is the one that the server prefers. */
+  get isChosen(): boolean {
+    return this._isChosen;
   }
 
   get selection(): ISelection {
@@ -54,21 +67,15 @@ export class RunsPanelModel implements IDisposable {
     return this._isDisposed;
   }
 
-  /** Shows another connection's runs. */
+  /** Shows a connection's runs, from now on whatever else is found. */
   choose(connection: string): void {
-    if (connection === this.connection) {
-      return;
+    const chosen = this._isChosen;
+    this._isChosen = true;
+    if (connection !== this.connection) {
+      this._show(connection);
+    } else if (!chosen) {
+      this._changed.emit();
     }
-    this._runs.changed.disconnect(this._onRunsChanged, this);
-    this._runs = this.service.runs(connection);
-    this._runs.changed.connect(this._onRunsChanged, this);
-    this._selection = NOTHING;
-    if (this._watch) {
-      this._watch.dispose();
-      this._applyPageSize();
-      this._watch = this._runs.watch();
-    }
-    this._changed.emit();
   }
 
   /** How many runs are read at once. */
@@ -81,11 +88,10 @@ export class RunsPanelModel implements IDisposable {
 
   /** Reads and listens only while somebody looks. */
   setVisible(visible: boolean): void {
-    if (visible && !this._watch) {
-      this.service.connections.start();
-      this._applyPageSize();
-      this._watch = this._runs.watch();
-    } else if (!visible) {
+    this._isVisible = visible;
+    if (visible) {
+      void this._begin();
+    } else {
       this._watch?.dispose();
       this._watch = null;
     }
@@ -130,22 +136,67 @@ export class RunsPanelModel implements IDisposable {
     }
   }
 
+  private _show(connection: string): void {
+    this._runs.changed.disconnect(this._onRunsChanged, this);
+    this._runs = this.service.runs(connection);
+    this._runs.changed.connect(this._onRunsChanged, this);
+    this._selection = NOTHING;
+    if (this._watch) {
+      this._watch.dispose();
+      this._startWatching();
+    }
+    this._changed.emit();
+  }
+
+  /** Watches once it is known which connection the user wants to see. */
+  private async _begin(): Promise<void> {
+    const connections = this.service.connections.start();
+    await this.restored;
+    if (!this._isChosen) {
+      await soon(connections, PATIENCE_MS);
+      this._onConnectionsChanged();
+    }
+    if (this._isVisible && !this._watch && !this._isDisposed) {
+      this._startWatching();
+    }
+  }
+
+  private _startWatching(): void {
+    this._applyPageSize();
+    this._watch = this._runs.watch();
+  }
+
   private _order(): string[] {
     return (this._runs.runs ?? []).map(run => run.run_id);
   }
 
   private _onRunsChanged(): void {
+    const { error } = this._runs;
+    if (error?.code === 'SignInNeeded' && error !== this._refused) {
+      // The connection's own state says what to do about it.
+      void this.service.connections.refresh();
+    }
+    this._refused = error;
     // While a new query loads there is no list: what is selected may be in the next one.
     if (this._runs.runs) {
       this._setSelection(prune(this._selection, this._order()));
     }
   }
 
-  /** A connection that was removed leaves its place to the one that always exists. */
+  /** Where the user chose none, or one that was removed, the preferred one is shown. */
   private _onConnectionsChanged(): void {
     const { connections } = this.service.connections;
-    if (connections && !this.service.connections.find(this.connection)) {
-      this.choose(LOCAL);
+    if (!connections) {
+      return;
+    }
+    if (!this.service.connections.find(this.connection)) {
+      this._isChosen = false;
+    }
+    if (!this._isChosen) {
+      const wanted = connections.find(one => one.preferred)?.name ?? LOCAL;
+      if (wanted !== this.connection) {
+        this._show(wanted);
+      }
     }
   }
 
@@ -167,5 +218,18 @@ export class RunsPanelModel implements IDisposable {
   private _selection: ISelection = NOTHING;
   private _watch: IDisposable | null = null;
   private _pageSize = DEFAULT_PAGE;
+  private _refused: RequestError | null = null;
+  private _isVisible = false;
+  private _isChosen = false;
   private _isDisposed = false;
+}
+
+/** Resolves with the promise, or after so many milliseconds. */
+async function soon(promise: Promise<void>, limit: number): Promise<void> {
+  let timer = 0;
+  const late = new Promise<void>(resolve => {
+    timer = window.setTimeout(resolve, limit);
+  });
+  await Promise.race([promise, late]);
+  window.clearTimeout(timer);
 }

@@ -2,16 +2,18 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { refreshIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import React, { useRef } from 'react';
 import type { Run } from '../../api/types';
 import { CommandIDs } from '../../commands';
 import { Message } from '../message';
 import { DiskFooter } from '../storage/footer';
 import { useSignals } from '../useSignal';
-import { ConnectionPicker } from './connectionPicker';
+import { ConnectionPicker, type ConnectionAction } from './connectionPicker';
 import { FirstSteps, NothingFound } from './emptyState';
 import { Filters, isFiltered } from './filters';
 import type { RunsPanelModel } from './model';
+import { NamespacePicker } from './namespacePicker';
 import { RunList } from './runList';
 import type { RowAction } from './runRow';
 
@@ -19,6 +21,12 @@ const ACTIONS: Record<RowAction, string> = {
   stop: CommandIDs.stopRun,
   retry: CommandIDs.retryRun,
   delete: CommandIDs.deleteRun
+};
+
+const CONNECTION_ACTIONS: Record<ConnectionAction, string> = {
+  edit: CommandIDs.editConnection,
+  test: CommandIDs.testConnection,
+  remove: CommandIDs.removeConnection
 };
 
 export interface IPanelProps {
@@ -33,22 +41,13 @@ export default function Panel(props: IPanelProps): JSX.Element {
   const { model, commands, trans } = props;
   const { connections } = model.service;
   useSignals(model.changed, model.runs.changed, connections.changed);
-  const run = (id: string, args: { [name: string]: string } = {}) => {
+  const run = (id: string, args: ReadonlyPartialJSONObject = {}) => {
     void commands.execute(id, { connection: model.connection, ...args });
   };
   return (
     <div className="jp-PipelinesRuns">
       <div className="jp-PipelinesRuns-head">
-        <ConnectionPicker
-          connections={connections.connections}
-          current={model.connection}
-          trans={trans}
-          onChoose={name => model.choose(name)}
-          onAdd={() => run(CommandIDs.addConnection)}
-          onRemove={connection =>
-            run(CommandIDs.removeConnection, { connection })
-          }
-        />
+        <Where {...props} />
         <button
           type="button"
           className="jp-Pipelines-iconButton"
@@ -59,7 +58,23 @@ export default function Panel(props: IPanelProps): JSX.Element {
           <refreshIcon.react tag={null} width="16px" height="16px" />
         </button>
       </div>
-      <Notices model={model} />
+      <Notices
+        model={model}
+        trans={trans}
+        onSignIn={() => run(CommandIDs.editConnection, { secret: true })}
+      />
+      {isAlone(model) && (
+        <p className="jp-PipelinesRuns-quiet">
+          {trans.__('No Kubeflow endpoint found.')}{' '}
+          <button
+            type="button"
+            className="jp-Pipelines-link"
+            onClick={() => run(CommandIDs.addConnection)}
+          >
+            {trans.__('Add one…')}
+          </button>
+        </p>
+      )}
       {!hasNothing(model) && (
         <Filters
           query={model.runs.query}
@@ -80,6 +95,47 @@ export default function Panel(props: IPanelProps): JSX.Element {
       )}
     </div>
   );
+}
+
+/** Which runs are shown: the connection, and beside it the namespace where there are several. */
+function Where({ model, commands, trans }: IPanelProps): JSX.Element {
+  const { connections } = model.service;
+  const shown = connections.find(model.connection);
+  return (
+    <div className="jp-PipelinesRuns-where">
+      <ConnectionPicker
+        connections={connections.connections}
+        // Until it is known what the server prefers, there is nothing to name.
+        current={
+          model.isChosen || connections.connections ? model.connection : ''
+        }
+        hasNamespace={!!connections.namespaces(model.connection)?.multi_user}
+        trans={trans}
+        onChoose={name => model.choose(name)}
+        onAdd={() => void commands.execute(CommandIDs.addConnection)}
+        onAction={(action, connection) =>
+          void commands.execute(CONNECTION_ACTIONS[action], { connection })
+        }
+      />
+      {shown?.kind === 'kubeflow' && (
+        <NamespacePicker
+          key={shown.name}
+          connection={shown}
+          connections={connections}
+          trans={trans}
+          onChoose={async namespace => {
+            await connections.chooseNamespace(shown.name, namespace);
+            await model.service.runs(shown.name).refresh();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+/** There is no connection but the one of this machine. */
+function isAlone({ service }: RunsPanelModel): boolean {
+  return service.connections.connections?.length === 1;
 }
 
 /** There is not one run: nothing to filter or sort. */
@@ -104,10 +160,29 @@ function summarise(model: RunsPanelModel, trans: TranslationBundle): string {
     : trans._n('%1 run', '%1 runs', count, text);
 }
 
-/** At most one line on what is wrong: the server, the connection, or the live updates. */
-function Notices(props: { model: RunsPanelModel }): JSX.Element | null {
-  const { service, runs, connection } = props.model;
+/** At most one line on what is wrong: the connection, the server, or the live updates. */
+function Notices(props: {
+  model: RunsPanelModel;
+  trans: TranslationBundle;
+  onSignIn: () => void;
+}): JSX.Element | null {
+  const { model, trans, onSignIn } = props;
+  const { service, runs, connection } = model;
   useSignals(service.events.statusChanged);
+  const shown = service.connections.find(connection);
+  if (shown?.state === 'sign_in') {
+    return (
+      <Message
+        kind="warning"
+        message={shown.message || trans.__('Sign-in needed.')}
+      >
+        {' '}
+        <button type="button" className="jp-Pipelines-link" onClick={onSignIn}>
+          {trans.__('Renew sign-in…')}
+        </button>
+      </Message>
+    );
+  }
   const error = service.connections.error ?? runs.error;
   if (error) {
     return (
@@ -118,7 +193,6 @@ function Notices(props: { model: RunsPanelModel }): JSX.Element | null {
       />
     );
   }
-  const shown = service.connections.find(connection);
   if (shown && shown.state !== 'ready' && shown.message) {
     return <Message kind="warning" message={shown.message} />;
   }
