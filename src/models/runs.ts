@@ -87,9 +87,17 @@ export class RunsModel implements IDisposable {
       return Promise.resolve();
     }
     this._query = query;
+    return this.restart();
+  }
+
+  /** Forgets the list, as that of another query or namespace, and reads its first page. */
+  restart(): Promise<void> {
     this._generation += 1;
-    this._runs = null;
-    this._nextPage = '';
+    this._change(() => {
+      this._runs = null;
+      this._nextPage = '';
+      this._error = null;
+    });
     return this.refresh();
   }
 

@@ -63,6 +63,17 @@ class Api:
         """What the server tells of its connections, as it tells it."""
         return self._http.get("connections").raise_for_status().text
 
+    def add_connection(self, name: str, host: str, **settings: Any) -> None:
+        """Add a remote endpoint."""
+        order = {"name": name, "host": host, **settings}
+        self._http.post("connections", json=order).raise_for_status()
+
+    def remove_connections(self) -> None:
+        """Remove whatever was added."""
+        for one in self._get("connections")["connections"]:
+            if one["removable"]:
+                self._http.delete(f"connections/{one['name']}").raise_for_status()
+
     def _get(self, path: str, **query: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._http.get(path, params=query).raise_for_status().json()
         return answer

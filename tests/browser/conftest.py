@@ -171,6 +171,11 @@ def open_lab(page: Page, lab: Lab, path: str = "lab") -> None:
     """Open the lab in an empty workspace and wait until every plugin has started."""
     separator = "&" if lab.token else "?"
     page.goto(f"{lab.page_url(path)}{separator}reset", timeout=LOAD_MS)
+    wait_for_lab(page)
+
+
+def wait_for_lab(page: Page) -> None:
+    """Wait until every plugin of a page that loads has started."""
     page.wait_for_function("window.jupyterapp !== undefined", timeout=LOAD_MS)
     page.evaluate("async () => { await window.jupyterapp.restored; }")
     page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=LOAD_MS)

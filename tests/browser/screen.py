@@ -151,6 +151,23 @@ class PipelineDialog(FormDialog):
         )
 
 
+class ConnectionForm(FormDialog):
+    """ "Add connection", "Change connection": an address, a way to sign in, and their test."""
+
+    def test(self) -> None:
+        """Press the test's button and wait for what it finds."""
+        self.node.get_by_role("button", name="Test connection").click()
+        expect(self.outcome).to_contain_text("It ")
+
+    @property
+    def outcome(self) -> Locator:
+        """The test's result in a line."""
+        return self.node.locator(".jp-PipelinesTest-head").get_by_role("status")
+
+    def step(self, title: str) -> Locator:
+        return self.node.get_by_role("listitem").filter(has_text=title)
+
+
 class RunViewer:
     """The run in front: its graph, and the panel of what is selected."""
 
@@ -236,6 +253,11 @@ class RunsPanel:
         return self.node.get_by_title("Choose a connection")
 
     @property
+    def namespaces(self) -> Locator:
+        """The button that names the namespace."""
+        return self.node.get_by_title("Choose a namespace")
+
+    @property
     def rows(self) -> Locator:
         return self.node.get_by_role("row")
 
@@ -263,3 +285,8 @@ class RunsPanel:
     def connection_menu(self) -> Locator:
         self.picker.click()
         return self.page.get_by_role("menu", name="Connections")
+
+    def act_on_connection(self, action: str, name: str) -> None:
+        """Press one of the buttons that the menu has for a connection of the user's own."""
+        label = f"{action} connection {name}"
+        self.connection_menu().get_by_role("menuitem", name=label).click()

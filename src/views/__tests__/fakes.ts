@@ -10,6 +10,7 @@ import type {
 import type {
   Connection,
   Event,
+  Namespaces,
   Run,
   RunPage,
   RunQuery,
@@ -55,15 +56,37 @@ export const LOCAL: Connection = {
   removable: false
 };
 
+export function makeRemote(changes: Partial<Connection> = {}): Connection {
+  return {
+    ...LOCAL,
+    name: 'team',
+    kind: 'kubeflow',
+    host: 'https://team.example.org',
+    sign_in: 'token',
+    removable: true,
+    ...changes
+  };
+}
+
 export class FakeServer {
   runs: Run[] = [];
   connections: Connection[] = [LOCAL];
+  namespaces: Namespaces = {
+    namespaces: [],
+    current: '',
+    multi_user: false,
+    message: ''
+  };
   /** What was asked: `name(arguments)`. */
   readonly asked: string[] = [];
   private readonly _listeners: [Topic, IEventListener][] = [];
 
   readonly client = {
     connections: async () => this.connections,
+    namespaces: async () => this.namespaces,
+    chooseNamespace: async (name: string, namespace: string) => {
+      this.asked.push(`namespace(${name}, ${namespace})`);
+    },
     runs: async (_: string, query: RunQuery): Promise<RunPage> => {
       const start = Number(query.page_token || 0);
       const end = start + (query.page_size ?? 50);

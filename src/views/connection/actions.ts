@@ -35,7 +35,7 @@ export function addConnectionActions(
     const name = await askForConnection({ connections, trans, ...options });
     if (name) {
       panel.choose(name);
-      void service.runs(name).refresh();
+      void service.runs(name).restart();
     }
     return name;
   };
@@ -123,7 +123,7 @@ export function addConnectionActions(
             : await askForNamespace(connection, service, trans);
         if (namespace !== null) {
           await connections.chooseNamespace(connection, namespace);
-          await service.runs(connection).refresh();
+          await service.runs(connection).restart();
         }
       } catch (error) {
         notifyError(error);

@@ -22,7 +22,6 @@ export function TestSection(props: IFormPartProps): JSX.Element {
       <div className="jp-PipelinesTest-head">
         <button
           type="button"
-          className="jp-mod-styled jp-mod-reject"
           onClick={() => (isTesting ? editor.cancelTest() : void editor.test())}
         >
           {isTesting ? trans.__('Stop the test') : trans.__('Test connection')}
@@ -85,15 +84,14 @@ function summarise(
   if (stale) {
     return trans.__('Before your last change:');
   }
-  const failed = report.steps.find(step => step.state === 'failed');
   if (!report.ok) {
-    return failed
-      ? trans.__('Failed: %1', failed.title)
-      : trans.__('The test failed.');
+    return trans.__('It does not work yet.');
   }
   const count = report.namespaces.length;
   return [
-    report.version ? trans.__('Works: %1', report.version) : trans.__('Works'),
+    report.version
+      ? trans.__('It works: %1', report.version)
+      : trans.__('It works.'),
     ...(count ? [trans._n('%1 namespace', '%1 namespaces', count)] : [])
   ].join(' · ');
 }

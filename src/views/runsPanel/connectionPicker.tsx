@@ -37,8 +37,6 @@ function whereFound(
       return trans.__('Found in this notebook’s pod');
     case 'environment':
       return trans.__('Found in KF_PIPELINES_ENDPOINT');
-    case 'context':
-      return trans.__('Found in ~/.config/kfp/context.json');
     case 'kubeconfig':
       return trans.__('Found in kubeconfig');
     default:

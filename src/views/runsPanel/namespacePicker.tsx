@@ -27,10 +27,8 @@ export function NamespacePicker(
   const button = useRef<HTMLButtonElement>(null);
   useCloseOutside(root, open, () => setOpen(false));
   useEffect(() => {
-    if (state === 'ready') {
-      // Where it fails, the connection's own state says why.
-      void connections.loadNamespaces(name).catch(() => undefined);
-    }
+    // Where it fails, the connection's own state says why.
+    void connections.loadNamespaces(name).catch(() => undefined);
   }, [connections, name, state]);
 
   const known = connections.namespaces(name);
@@ -150,14 +148,15 @@ function NamespaceList(
           </div>
         ))}
       </div>
-      {error ? (
+      {error && (
         <Message
           kind="error"
           message={error.message}
           nextStep={error.nextStep}
         />
-      ) : (
-        known?.message && <Message kind="info" message={known.message} />
+      )}
+      {known?.message && (
+        <p className="jp-PipelinesConnection-note">{known.message}</p>
       )}
     </div>
   );

@@ -125,7 +125,7 @@ function Where({ model, commands, trans }: IPanelProps): JSX.Element {
           trans={trans}
           onChoose={async namespace => {
             await connections.chooseNamespace(shown.name, namespace);
-            await model.service.runs(shown.name).refresh();
+            await model.service.runs(shown.name).restart();
           }}
         />
       )}
@@ -181,6 +181,15 @@ function Notices(props: {
           {trans.__('Renew sign-in…')}
         </button>
       </Message>
+    );
+  }
+  const known = service.connections.namespaces(connection);
+  if (known?.multi_user && !known.current) {
+    return (
+      <Message
+        kind="info"
+        message={trans.__('Choose a namespace to see its runs.')}
+      />
     );
   }
   const error = service.connections.error ?? runs.error;

@@ -1,4 +1,11 @@
-import { FakeServer, LOCAL, makeRun, settle } from '../../__tests__/fakes';
+import { PromiseDelegate } from '@lumino/coreutils';
+import {
+  FakeServer,
+  LOCAL,
+  makeRemote,
+  makeRun,
+  settle
+} from '../../__tests__/fakes';
 import { RunsPanelModel } from '../model';
 
 async function shown(count: number): Promise<[FakeServer, RunsPanelModel]> {
@@ -59,9 +66,52 @@ describe('RunsPanelModel', () => {
     model.dispose();
   });
 
+  it('opens on the connection that the server prefers', async () => {
+    const server = new FakeServer();
+    server.connections = [LOCAL, makeRemote({ preferred: true })];
+    const model = new RunsPanelModel(server.service);
+    model.setVisible(true);
+    await settle();
+    expect(model.connection).toBe('team');
+    expect(model.isChosen).toBe(false);
+    model.choose('local');
+    await server.service.connections.refresh();
+    expect(model.connection).toBe('local');
+    expect(model.isChosen).toBe(true);
+    model.dispose();
+  });
+
+  it('opens on the one that was chosen before, and reads no other', async () => {
+    const server = new FakeServer();
+    server.connections = [LOCAL, makeRemote({ preferred: true })];
+    const restored = new PromiseDelegate<void>();
+    const model = new RunsPanelModel(server.service, restored.promise);
+    model.setVisible(true);
+    await settle();
+    expect(server.asked).toEqual([]);
+    model.choose('local');
+    restored.resolve();
+    await settle();
+    expect(model.connection).toBe('local');
+    expect(server.asked).toEqual(['runs(0)']);
+    model.dispose();
+  });
+
+  it('shows this machine’s runs while the connections are slow to come', async () => {
+    jest.useFakeTimers();
+    const server = new FakeServer();
+    server.client.connections = () => new Promise(() => undefined);
+    const model = new RunsPanelModel(server.service);
+    model.setVisible(true);
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(server.asked).toEqual(['runs(0)']);
+    model.dispose();
+    jest.useRealTimers();
+  });
+
   it('returns to the local connection when its own is removed', async () => {
     const [server, model] = await shown(1);
-    server.connections = [LOCAL, { ...LOCAL, name: 'team' }];
+    server.connections = [LOCAL, makeRemote()];
     await server.service.connections.refresh();
     model.choose('team');
     await settle();

@@ -4,7 +4,13 @@ import { act, fireEvent, render, screen } from '@testing-library/react';
 import React from 'react';
 import type { Run } from '../../../api/types';
 import { CommandIDs } from '../../../commands';
-import { FakeServer, makeRun, settle } from '../../__tests__/fakes';
+import {
+  FakeServer,
+  LOCAL,
+  makeRemote,
+  makeRun,
+  settle
+} from '../../__tests__/fakes';
 import { RunsPanelModel } from '../model';
 import Panel from '../panel';
 
@@ -21,9 +27,14 @@ beforeAll(() => {
 });
 
 /** The panel over a server with these runs, and the commands it executed. */
-async function show(runs: Run[], example: string | null = null) {
+async function show(
+  runs: Run[],
+  example: string | null = null,
+  prepare: (server: FakeServer) => void = () => undefined
+) {
   const server = new FakeServer();
   server.runs = runs;
+  prepare(server);
   const model = new RunsPanelModel(server.service);
   const commands = new CommandRegistry();
   const executed: [string, unknown][] = [];
@@ -128,5 +139,83 @@ describe('the runs panel', () => {
     act(() => server.push({ stale: 'kubeflow did not answer for 40 s.' }));
     expect(screen.getByText('kubeflow did not answer for 40 s.')).toBeDefined();
     expect(screen.getAllByRole('row')).toHaveLength(1);
+  });
+
+  it('says in a quiet line that nothing was found, and how to add one', async () => {
+    const { executed } = await show([]);
+    expect(screen.getByText(/No Kubeflow endpoint found/)).toBeDefined();
+    expect(screen.queryByRole('alert')).toBeNull();
+    fireEvent.click(screen.getByText('Add one…'));
+    expect(executed[0][0]).toBe(CommandIDs.addConnection);
+  });
+
+  it('leads from a refused sign-in to the secret', async () => {
+    const { executed } = await show([], null, server => {
+      const state = { state: 'sign_in', message: 'The token has expired.' };
+      server.connections = [
+        LOCAL,
+        makeRemote({ ...(state as object), preferred: true })
+      ];
+    });
+    expect(screen.queryByText(/No Kubeflow endpoint found/)).toBeNull();
+    expect(screen.getByText('The token has expired.')).toBeDefined();
+    fireEvent.click(screen.getByText('Renew sign-in…'));
+    expect(executed).toEqual([
+      [CommandIDs.editConnection, { connection: 'team', secret: true }]
+    ]);
+  });
+
+  it('offers to change, test and remove the user’s own connections only', async () => {
+    const { executed } = await show([], null, server => {
+      const found = { name: 'kubeflow', found: 'pod', removable: false };
+      server.connections = [LOCAL, makeRemote(found as object), makeRemote()];
+    });
+    fireEvent.click(screen.getByTitle('Choose a connection'));
+    expect(screen.getByText('Found in this notebook’s pod')).toBeDefined();
+    expect(screen.getAllByTitle('Remove connection…')).toHaveLength(1);
+    fireEvent.click(screen.getByLabelText('Test connection team'));
+    expect(executed).toEqual([
+      [CommandIDs.testConnection, { connection: 'team' }]
+    ]);
+  });
+
+  it('switches to a namespace of the list, and to one that was typed', async () => {
+    const { server } = await show([makeRun('a')], null, server => {
+      server.connections = [LOCAL, makeRemote({ preferred: true })];
+      server.namespaces = {
+        namespaces: ['team-a', 'team-b'],
+        current: 'team-a',
+        multi_user: true,
+        message: ''
+      };
+    });
+    const type = async (text: string) => {
+      fireEvent.click(screen.getByTitle('Choose a namespace'));
+      const input = screen.getByRole('combobox', { name: /namespace/ });
+      fireEvent.change(input, { target: { value: text } });
+      await act(async () => {
+        fireEvent.keyDown(input, { key: 'Enter' });
+        await settle();
+      });
+    };
+    await type('b');
+    await type('other');
+    const switched = server.asked.filter(one => one.startsWith('namespace'));
+    expect(switched).toEqual([
+      'namespace(team, team-b)',
+      'namespace(team, other)'
+    ]);
+    expect(screen.queryByRole('listbox')).toBeNull();
+    expect(screen.getByTitle('Choose a namespace').textContent).toBe('other');
+  });
+
+  it('asks for a namespace where none is chosen', async () => {
+    await show([], null, server => {
+      server.connections = [LOCAL, makeRemote({ preferred: true })];
+      server.namespaces = { ...server.namespaces, multi_user: true };
+    });
+    expect(
+      screen.getByText('Choose a namespace to see its runs.')
+    ).toBeDefined();
   });
 });
