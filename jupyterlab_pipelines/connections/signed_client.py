@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import kfp
+import urllib3
 from kfp_server_api import ApiException
 
 from ..models import NewConnection
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..backends.kubeflow.sign_in import SignInMethod
 
 T = TypeVar("T")
+_SIGNED_OUT = frozenset({301, 302, 303, 307, 308, 401})
 
 
 def signed_client(settings: NewConnection, sign_in: SignInMethod | None) -> kfp.Client:
@@ -27,6 +29,8 @@ def signed_client(settings: NewConnection, sign_in: SignInMethod | None) -> kfp.
             config = super()._load_config(*arguments)
             config.ssl_ca_cert = settings.ca_file or config.ssl_ca_cert
             config.cert_file = settings.client_certificate
+            # A redirect leads to a login, and its headers are for this host alone.
+            config.retries = urllib3.Retry(3, redirect=0, raise_on_redirect=False)
             config.key_file = settings.client_key or settings.client_certificate
             return config
 
@@ -70,14 +74,18 @@ class _Signer:
             signed = self.now()
             try:
                 answer = request(method, url, query_params, {**(headers or {}), **signed}, **more)
-                refused = "text/html" in (answer.getheader("Content-Type") or "")
-            except ApiException as error:
-                if error.status != 401 or method != "GET" or not self._sign_in.refused(signed):
-                    raise
-            else:
-                if not refused or method != "GET" or not self._sign_in.refused(signed):
+                if "text/html" not in (answer.getheader("Content-Type") or ""):
                     return answer
-            return request(method, url, query_params, {**(headers or {}), **self.now()}, **more)
+                error = None
+            except ApiException as raised:
+                if raised.status not in _SIGNED_OUT:
+                    raise
+                answer, error = None, raised
+            if self._sign_in.refused(signed) and method == "GET":
+                return request(method, url, query_params, {**(headers or {}), **self.now()}, **more)
+            if error is not None:
+                raise error
+            return answer
 
         return send
 
