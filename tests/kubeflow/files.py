@@ -1,4 +1,4 @@
-"""What is not gRPC: health, uploads, logs and artifacts, by the API server and by the UI server."""
+"""What is not gRPC: health, uploads, logs and what Argo declares, by the API server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import AsyncIterator
 from email.parser import BytesParser
 from email.policy import HTTP
 from pathlib import PurePosixPath
@@ -18,7 +17,7 @@ from urllib.parse import unquote
 import yaml
 
 from . import v1beta1, v2beta1
-from .cluster import Cluster, Sized
+from .cluster import Cluster
 from .http import UNAUTHENTICATED, Answer, Refusal, Request
 from .pipelines import Pipelines
 from .routes import Routes
@@ -26,7 +25,6 @@ from .routes import Routes
 PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
 _LOG = re.compile(r"/apis/v1alpha1/runs/([^/]+)/nodes/([^/]+)/log")
 _READ = re.compile(r"/apis/v[12]beta1/runs/([^/]+)/nodes/([^/]+)/artifacts/([^/]+):read")
-_RAW = re.compile(r"/artifacts/(minio|s3|gcs|http|https|volume)/([^/]+)/(.+)")
 
 
 class Files:
@@ -44,17 +42,13 @@ class Files:
             routes.add("POST", f"{base}/upload", self.upload)
             routes.add("POST", f"{base}/upload_version", self.upload_version)
         routes.add("GET", "/apis/v1beta1/auth", self.auth)
-        routes.add("GET", "/artifacts/get", self.get_artifact)
-        routes.add("GET", "/k8s/pod/logs", self.pod_log)
 
     async def serve(self, request: Request) -> Answer | None:
-        """Logs and artifacts whose names are in the path."""
+        """Logs and artifacts of nodes."""
         if (found := _LOG.fullmatch(request.path)) and request.method == "GET":
             return self._node_log(*map(unquote, found.groups()))
         if (found := _READ.fullmatch(request.path)) and request.method == "GET":
             return self._declared(request, *map(unquote, found.groups()))
-        if (found := _RAW.fullmatch(request.path)) and request.method == "GET":
-            return self._object(*map(unquote, found.groups()))
         return None
 
     async def healthz(self, request: Request) -> dict[str, Any]:
@@ -114,15 +108,6 @@ class Files:
             content = json.dumps({"error_message": said, "error_details": said}).encode()
         return Answer(200, content, {"Cache-Control": "no-cache, private", **PLAIN})
 
-    async def pod_log(self, request: Request) -> Answer:
-        name = request.query.get("podname", "")
-        if not name:
-            return Answer(404, b"podname argument is required", PLAIN)
-        content = self._cluster.pods.get((request.query.get("podnamespace", ""), name))
-        if content is None:
-            return Answer(500, b"Could not get main container logs: Error: not found", PLAIN)
-        return Answer(200, content, PLAIN)
-
     # --- artifacts -----------------------------------------------------------------------------
 
     def _declared(self, request: Request, run_id: str, node_id: str, name: str) -> Answer:
@@ -132,39 +117,11 @@ class Files:
             return Answer.json({"error_message": said, "error_details": said}, 404)
         return Answer.json({"data": base64.b64encode(content).decode()})
 
-    async def get_artifact(self, request: Request) -> Answer:
-        """By query: unpacked where it is a gzip'd tar, and cut at `peek` bytes."""
-        query = request.query
-        for name in ("source", "bucket", "key"):
-            if not query.get(name):
-                said = {"source": "Storage source", "bucket": "Storage bucket"}
-                return Answer(500, f"{said.get(name, 'Storage key')} is missing".encode(), PLAIN)
-        content = self._cluster.objects.get((query["source"], query["bucket"], query["key"]))
-        peek = int(query.get("peek") or 0)
-        if isinstance(content, bytes) and content[:2] == b"\x1f\x8b":
-            content = _unpacked(content)
-        return _served(content, peek or None)
-
-    def _object(self, source: str, bucket: str, key: str) -> Answer:
-        return _served(self._cluster.objects.get((source, bucket, key)))
-
 
 def guard(cluster: Cluster, request: Request) -> None:
     """Where the endpoint asks for tokens in single-user mode too, as one behind a gateway does."""
     if cluster.users and not cluster.multi_user and not request.user:
         raise Refusal(UNAUTHENTICATED, "Unauthenticated: a bearer token is needed")
-
-
-def _served(content: bytes | Sized | None, length: int | None = None) -> Answer:
-    if content is None:
-        return Answer(500, b"Failed to get object in bucket: Error: Not Found", PLAIN)
-    if isinstance(content, bytes):
-        return Answer(200, content[:length], {"Content-Type": "application/octet-stream"})
-    size = content.size if length is None else min(length, content.size)
-    body: AsyncIterator[bytes] = content.pieces(0, size)
-    return Answer(
-        200, body, {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-    )
 
 
 def _unpacked(content: bytes) -> bytes:

@@ -18,6 +18,7 @@ from .pipelines import Pipelines
 from .recurring_runs import RecurringRuns
 from .routes import Routes
 from .runs import Runs
+from .ui_server import UiServer
 
 
 class Endpoint:
@@ -29,9 +30,11 @@ class Endpoint:
         self._routes = Routes()
         pipelines = Pipelines(cluster)
         self._files = Files(cluster, pipelines)
+        self._ui = UiServer(cluster)
         # Fixed paths come before those with ids: `upload` is no pipeline's.
         for service in (
             self._files,
+            self._ui,
             pipelines,
             Runs(cluster),
             Experiments(cluster),
@@ -50,7 +53,11 @@ class Endpoint:
                     return answer
             if not request.path.endswith("/healthz"):
                 guard(cluster, request)
-            answer = await self._files.serve(request) or await self._routes(request)
+            answer = (
+                await self._files.serve(request)
+                or await self._routes(request)
+                or await self._ui.serve(request)
+            )
             if answer is not None:
                 return answer
             raise Refusal(NOT_FOUND, "Not Found")

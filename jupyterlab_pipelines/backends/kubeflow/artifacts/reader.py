@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....errors import NotFound, PipelinesError, UnsupportedFeature
+from ....errors import (
+    Forbidden,
+    NotFound,
+    PipelinesError,
+    SignInNeeded,
+    UnsupportedFeature,
+)
 from ....models import ObjectStore
 from ...base import ArtifactContent
 from ..endpoint import Endpoint
@@ -100,12 +106,19 @@ def _neither(
 ) -> PipelinesError:
     """One error of all tries: of the kind that most helps, with what each of them said."""
     errors = [error for _, error in failed]
-    missing = [error for error in errors if isinstance(error, NotFound)]
-    able = [error for error in errors if not isinstance(error, UnsupportedFeature)]
-    chief = (missing or able or errors)[0]
+    chief = min(errors, key=_rank)
     said = "; ".join(f"{source.title}: {error.message.rstrip('.')}" for source, error in failed)
     steps = list(dict.fromkeys(error.next_step for error in errors if error.next_step))
     return type(chief)(
         f"The artifact {wanted.name} at {place.uri} cannot be read. Tried {said}.",
-        next_step="The step may not have written it: read its log." if missing else " ".join(steps),
+        next_step="The step may not have written it: read its log."
+        if isinstance(chief, NotFound)
+        else " ".join(steps),
     )
+
+
+def _rank(error: PipelinesError) -> int:
+    """Lower for what tells the user more; what was not possible at all comes last."""
+    kinds = (NotFound, SignInNeeded, Forbidden)
+    told = next((rank for rank, kind in enumerate(kinds) if isinstance(error, kind)), len(kinds))
+    return told + isinstance(error, UnsupportedFeature)
