@@ -20,7 +20,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,7 +36,7 @@ from .this_machine import ThisMachine
 #: In an attempt's folder, from before its container may exist until it is gone.
 FILE = "container.json"
 #: Seconds between SIGTERM and SIGKILL: before the shim kills what keeps the container.
-_GRACE = processes.STOP_GRACE - 2.5
+_GRACE = processes.STOP_GRACE - 3
 _PATIENCE = 20.0  # seconds that docker or podman have to answer
 _MOST_INPUTS = 64  # each mounted for itself; with more, all runs are
 
@@ -131,7 +130,7 @@ class Keeper:
         self.directory = directory
         self.order = Order(**json.loads((directory / FILE).read_bytes()))
         self.name = name_of(directory)
-        self.stop_at: float | None = None
+        self.stopped = False
         # The marker is for what a kill may find: never for what watches over containers.
         self.env = {name: one for name, one in os.environ.items() if name != processes.MARKER}
 
@@ -140,16 +139,15 @@ class Keeper:
         signal.signal(signal.SIGTERM, self._on_stop)
         machine = ThisMachine(SettingsFile().load(), Layout(Path(self.order.root)))
         self._pull()
-        if self.stop_at is None:
+        if not self.stopped:
             self._create(machine.variables(MappedVariable(**one) for one in self.order.variables))
             self._copy_keys(machine)
-        if self.stop_at is not None:
+        if self.stopped:
             return 128 + signal.SIGTERM
         return self._start()
 
     def _on_stop(self, number: int, frame: object) -> None:
-        if self.stop_at is None:
-            self.stop_at = time.monotonic()
+        self.stopped = True
 
     def _call(self, *words: str, **options: Any) -> str:
         """What the tool answers. Raises TaskFailure with its last word."""
@@ -179,7 +177,7 @@ class Keeper:
             else:
                 return
         print(f"[Pulling the image {image}.]", flush=True)  # noqa: T201
-        if self._attached("pull", image) != 0 and self.stop_at is None:
+        if self._attached("pull", image) != 0 and not self.stopped:
             raise TaskFailure(f"The image `{image}` cannot be pulled: the log says why.")
 
     # --- the container -------------------------------------------------------------------------
@@ -274,7 +272,7 @@ class Keeper:
             words = state.get("Error") or "the log says why."
             raise TaskFailure(f"The container cannot be started: {words}")
         code = int(state.get("ExitCode", code))
-        killed = code == 128 + signal.SIGKILL and self.stop_at is None
+        killed = code == 128 + signal.SIGKILL and not self.stopped
         if state.get("OOMKilled") or (killed and _memory_kills() > kills):
             limit = f"beyond its limit of {self.order.memory}" if self.order.memory else "too far"
             self.say(f"Out of memory: the container went {limit}. {reasons.MEMORY_STEP}")
@@ -292,24 +290,22 @@ class Keeper:
     def _attached(self, *words: str) -> int:
         """Runs the tool with its output as ours; its exit code.
 
-        It passes SIGTERM on to the container by itself, since it is in our group.
+        It is in a group of its own: on SIGTERM it would let go of the container and its output.
         """
         command = [self.order.tool, *words]
-        with subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL) as process:
-            killed = False
+        stop = [self.order.tool, "stop", "-t", f"{_GRACE:.0f}", self.name]
+        with subprocess.Popen(
+            command, env=self.env, stdin=subprocess.DEVNULL, preexec_fn=os.setpgrp
+        ) as process:
             while process.poll() is None:
-                if self._overdue and not killed:
-                    killed = True
-                    with contextlib.suppress(TaskFailure):
-                        self._call("kill", self.name)
+                if self.stopped and words[0] == "start":
+                    with contextlib.suppress(subprocess.SubprocessError):
+                        _run(stop, env=self.env)  # which fails as long as it does not run yet
+                elif self.stopped:
                     process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(0.1)
         return process.returncode
-
-    @property
-    def _overdue(self) -> bool:
-        return self.stop_at is not None and time.monotonic() - self.stop_at > _GRACE
 
 
 def _memory_kills() -> int:

@@ -99,11 +99,6 @@ def start(name: str) -> int:
         stdin=subprocess.DEVNULL,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
     )
-
-    def pass_on(number: int, frame: object) -> None:
-        signal_to(name, number)
-
-    signal.signal(signal.SIGTERM, pass_on)
     while (ended := get(name, "ended")) is None:
         time.sleep(0.02)
     return int(ended["ExitCode"])
@@ -155,6 +150,14 @@ def signal_to(name: str, number: int) -> int:
     return 0
 
 
+def stop(name: str, seconds: float) -> int:
+    signal_to(name, signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    while get(name, "ended") is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return 0 if get(name, "ended") else signal_to(name, signal.SIGKILL)
+
+
 def main(command: str, words: list[str]) -> int:
     rest = read_options(words)[1]
     if command in ("version", "info"):
@@ -168,7 +171,7 @@ def main(command: str, words: list[str]) -> int:
         return create(words)
     if command == "_contain":
         return contain(words[0])
-    name = rest[1].removesuffix(":/") if command == "cp" else rest[0]
+    name = rest[1].removesuffix(":/") if command == "cp" else rest[-1]
     if not folder(name).exists():
         return fail(f"no such container: {name}")
     if command == "cp":
@@ -182,6 +185,9 @@ def main(command: str, words: list[str]) -> int:
         running = get(name, "process") is not None and ended is None
         print(json.dumps({"Running": running, "Error": "", **(ended or {})}))
         return 0
+    if command == "stop":
+        assert words[0] == "-t"
+        return stop(name, float(words[1]))
     if command == "kill":
         return signal_to(name, signal.SIGKILL)
     assert command == "rm"

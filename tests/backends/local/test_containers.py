@@ -1,4 +1,4 @@
-"""Tasks that need an image run in a container: by podman where it is, else by docker's stand-in."""
+"""Tasks that need an image run in a container: by docker's stand-in, and by what is really here."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ Submit = Callable[..., str]
 Finished = Callable[..., Any]
 
 CANARY = "canary-4711"
+IMAGE = "localhost/jupyterlab-pipelines-test:latest"
 #: What the tests' image holds, with the libraries that they need.
 PROGRAMS = ("sh", "cat", "env", "id", "mkdir", "printf", "sleep", "test", "touch", "tr", "head")
 
@@ -39,25 +40,23 @@ class Tool:
 
     name: str
     image: str
+    standin: Path | None = None  # its state
 
     def names(self) -> list[str]:
         """The names of the containers that there are, running or not."""
-        if self.name == "docker":
-            return [path.name for path in (self.state / "containers").glob("*")]
+        if self.standin:
+            return [path.name for path in (self.standin / "containers").glob("*")]
         listed = subprocess.run(
-            ["podman", "ps", "--all", "--format", "{{.Names}}"], capture_output=True, text=True
+            [self.name, "ps", "--all", "--format", "{{.Names}}"], capture_output=True, text=True
         )
         return [name for name in listed.stdout.split() if name.startswith("jupyterlab-pipelines-")]
 
-    @property
-    def state(self) -> Path:
-        return Path(os.environ["STANDIN_STATE"])
 
-
-def podman_runs(folder: Path) -> str:
-    """Makes the tests' image for podman and runs it once; why that cannot be, or ""."""
-    if shutil.which("podman") is None:
-        return "podman is not installed"
+def obstacle(tool: str, folder: Path) -> str:
+    """Makes the tests' image for a tool and runs it once; why that cannot be, or ""."""
+    reason = containers.unusable(tool)
+    if reason:
+        return reason
     root = folder / "image"
     for program in PROGRAMS:
         path = Path(shutil.which(program) or "/missing")
@@ -73,31 +72,36 @@ def podman_runs(folder: Path) -> str:
     with tarfile.open(folder / "image.tar", "w") as tar:
         tar.add(root, arcname=".")
     steps = (
-        ["podman", "import", str(folder / "image.tar"), "localhost/jupyterlab-pipelines-test"],
-        ["podman", "run", "--rm", "localhost/jupyterlab-pipelines-test", "sh", "-c", "id"],
+        [tool, "import", str(folder / "image.tar"), IMAGE],
+        [tool, "run", "--rm", IMAGE, "sh", "-c", "id"],
     )
     for command in steps:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            return f"podman does not run here: {done.stderr.strip()}"
+            return f"{tool} does not run here: {done.stderr.strip()}"
     return ""
 
 
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return podman_runs(tmp_path_factory.mktemp("podman"))
+def obstacles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Why docker and podman do not run here; "" for one that does."""
+    names = ("docker", "podman")
+    return {name: obstacle(name, tmp_path_factory.mktemp(name)) for name in names}
 
 
-@pytest.fixture(params=["stand-in", "podman"])
+@pytest.fixture(params=["stand-in", "docker", "podman"])
 def tool(
-    request: pytest.FixtureRequest, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    engine: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    obstacles: dict[str, str],
 ) -> Iterator[Tool]:
     """Containers turned on; none is left after the test."""
-    if request.param == "podman":
-        reason = request.getfixturevalue("podman")
-        if reason:
-            pytest.skip(reason)
-        tool = Tool("podman", "localhost/jupyterlab-pipelines-test")
+    if request.param != "stand-in":
+        if obstacles[request.param]:
+            pytest.skip(obstacles[request.param])
+        tool = Tool(request.param, IMAGE)
     else:
         state = tmp_path / "standin"
         program = tmp_path / "bin" / "docker"
@@ -107,8 +111,7 @@ def tool(
         )
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-        monkeypatch.setenv("STANDIN_STATE", str(state))
-        tool = Tool("docker", "here")
+        tool = Tool("docker", "here", state)
     engine.settings.change(lambda settings: settings.update(containers=tool.name))
     yield tool
     for name in tool.names():
@@ -258,7 +261,7 @@ def test_how_a_container_fails_is_said(
     script: str,
     reason: str,
 ) -> None:
-    if tool.name == "podman" and image:
+    if image and not tool.standin:
         image = "localhost/missing/image:1"  # no registry is asked
         reason = reason.replace("missing", "localhost/missing")
     run = finished(submit(only("run", image or tool.image, ["sh", "-ec"], [script])))
@@ -283,7 +286,7 @@ def test_a_container_out_of_memory_says_so(
     engine: Engine, submit: Submit, finished: Finished, tool: Tool
 ) -> None:
     """The stand-in tells every kill from inside as docker tells one for memory."""
-    eat = "kill -9 $$" if tool.name == "docker" else "x=$(head -c 100000000 /dev/zero | tr '\\0' x)"
+    eat = "kill -9 $$" if tool.standin else "x=$(head -c 100000000 /dev/zero | tr '\\0' x)"
     resources = {"resourceMemoryLimit": "16Mi", "resourceCpuLimit": "500m"}
     run = finished(submit(shell(tool, eat, resources=resources)))
     assert run.state is State.FAILED
