@@ -101,8 +101,9 @@ class Controller:
 
         Null where only another change can make it due.
         """
-        if row["retry_at"] is not None and row["retry_at"] / recurring.SECOND > self._clock():
-            return float(row["retry_at"] / recurring.SECOND)
+        pause = recurring.pause(row, self._clock())
+        if pause is not None:
+            return pause
         for _ in range(row["max_concurrency"] - row["active"]):
             now = int(self._clock())
             try:

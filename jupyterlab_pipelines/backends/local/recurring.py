@@ -106,6 +106,17 @@ def note_failure(
         )
 
 
+def pause(row: Mapping[str, Any], now: float) -> float | None:
+    """Until when it waits after a failure, in Unix seconds; null where it may be tried.
+
+    A pause that is longer than any comes of a clock that was put back, and is over.
+    """
+    if row["retry_at"] is None:
+        return None
+    until: float = row["retry_at"] / SECOND
+    return until if 0 < until - now <= _LONGEST_PAUSE else None
+
+
 def new_name(display_name: str) -> str:
     """A new resource name, as Kubernetes would generate it from the display name."""
     base = _UNLIKE_NAME.sub("", display_name.lower())[:_LONGEST_NAME] or "job-"

@@ -201,6 +201,33 @@ def test_without_catching_up_only_the_last_is_fired(
 
 
 @pytest.mark.usefixtures("still")
+def test_a_clock_that_is_put_back_fires_nothing_twice(
+    engine: Engine, controller: Controller, clock: Clock, create: Any
+) -> None:
+    begin = int(clock.moment)
+    create(every(60), created=begin)
+    for moved, fired in ((60, 1), (-7200, 1), (119, 1), (120, 2), (59, 2), (180, 3)):
+        clock.moment = begin + moved
+        controller.tick()
+        controller.tick()
+        assert scheduled(engine) == [begin + 60 * (i + 1) for i in range(fired)]
+
+
+@pytest.mark.usefixtures("still")
+def test_a_failure_of_a_later_time_does_not_hold_up_one_whose_clock_was_put_back(
+    engine: Engine, controller: Controller, clock: Clock, create: Any
+) -> None:
+    begin = int(clock.moment)
+    create(every(60), created=begin)
+    clock.moment = begin + 60
+    with engine.database.write() as connection:  # it failed while the clock was a day ahead
+        later = (begin + 86_400) * SECOND
+        connection.execute("UPDATE recurring_runs SET failures = 1, retry_at = ?", (later,))
+    controller.tick()
+    assert scheduled(engine) == [begin + 60]
+
+
+@pytest.mark.usefixtures("still")
 def test_a_disabled_one_never_fires(
     engine: Engine, controller: Controller, clock: Clock, create: Any
 ) -> None:
