@@ -51,6 +51,8 @@ class Lab:
     flags: tuple[str, ...] = ()
     prefix: str = ""
     token: str = ""
+    #: Of the server's environment, what a pod adds.
+    variables: dict[str, str] = field(default_factory=dict)
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -155,6 +157,7 @@ class Lab:
             "JUPYTERLAB_SETTINGS_DIR": str(jupyter / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(jupyter / "workspaces"),
             "MPLCONFIGDIR": str(self.home / ".matplotlib"),
+            **self.variables,
         }
 
     def _lay_out(self) -> None:
