@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.api import Api
-from tests.browser.screen import RunsPanel
+from tests.browser.screen import ConnectionForm, RunsPanel
 
 pytestmark = pytest.mark.labs("token")
 
@@ -24,6 +25,10 @@ CONTRAST = Path(__file__).with_name("contrast.js").read_text()
 #: What WCAG 2 wants of text, and of shapes that carry a meaning.
 TEXT, SHAPE = 4.5, 3.0
 
+#: What looks the same in each state of a run.
+NO_STATE = ("",)
+
+PANEL = ".jp-PipelinesRuns-"
 NODE = ".jp-PipelinesGraph-"
 INSIDE = [f"{NODE}ground", f"{NODE}shape"]
 NODE_SHAPES = [
@@ -33,6 +38,19 @@ NODE_SHAPES = [
 NODE_TEXTS = [
     {"selector": f"{NODE}label", "paint": "fill", "under": INSIDE},
     {"selector": f"{NODE}caption", "paint": "fill", "under": INSIDE},
+]
+FORM_TEXTS = [
+    {"selector": selector, "paint": "color"}
+    for selector in (
+        *(".jp-Pipelines-fieldHint", ".jp-Pipelines-fieldFault", ".jp-Pipelines-fieldNote"),
+        *(".jp-PipelinesTest-head button", ".jp-PipelinesTest-head [role=status]"),
+        *("[data-state=failed] .jp-PipelinesTest-message", ".jp-PipelinesTest-next"),
+        *("[data-state=skipped] .jp-PipelinesTest-title", "details > summary"),
+    )
+]
+FORM_SHAPES = [
+    {"selector": f"[data-state={state}] .jp-Pipelines-stateIcon", "paint": "color"}
+    for state in ("ok", "failed", "skipped")
 ]
 ITSELF = [{"selector": "", "paint": "color"}]
 
@@ -57,10 +75,31 @@ def test_every_state_stands_out_in_every_theme(page: Page, api: Api, compiled: P
         check(theme, tab, SHAPE, [{"selector": ".lm-TabBar-tabIcon", "paint": "color"}])
 
 
-def check(theme: str, holder: Locator, least: float, parts: list[dict[str, Any]]) -> None:
+def test_form_of_a_connection_is_read_in_every_theme(page: Page) -> None:
+    panel = RunsPanel(page)
+    for theme in THEMES:
+        use_theme(page, theme)
+        check(theme, panel.node, TEXT, [{"selector": f"{PANEL}quiet", "paint": "color"}], NO_STATE)
+        panel.node.get_by_role("button", name="Add one…").click()
+        form = ConnectionForm(page, "Add connection")
+        form.field("Address").fill("http://127.0.0.1:9")
+        form.test()
+        expect(form.alerts).to_have_count(1)
+        check(theme, form.node, TEXT, FORM_TEXTS, NO_STATE)
+        check(theme, form.node, SHAPE, FORM_SHAPES, NO_STATE)
+        form.cancel()
+
+
+def check(
+    theme: str,
+    holder: Locator,
+    least: float,
+    parts: list[dict[str, Any]],
+    states: Sequence[str] = STATES,
+) -> None:
     """Every part in every state has at least this contrast to what lies under it."""
-    found = holder.evaluate(CONTRAST, {"states": STATES, "parts": parts})
-    assert len(found) == len(STATES) * len(parts)
+    found = holder.evaluate(CONTRAST, {"states": states, "parts": parts})
+    assert len(found) == len(states) * len(parts)
     weak = {mark: round(ratio, 2) for mark, ratio in found.items() if ratio < least}
     assert not weak, f"{theme}, {holder}: below {least}"
 

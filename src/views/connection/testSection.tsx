@@ -33,10 +33,7 @@ export function TestSection(props: IFormPartProps): JSX.Element {
         </span>
       </div>
       {report && (
-        <ol
-          className="jp-PipelinesTest-steps"
-          data-stale={isTesting || editor.isStale ? '' : undefined}
-        >
+        <ol className="jp-PipelinesTest-steps">
           {report.steps.map(step => (
             <Step key={step.name} step={step} trans={trans} />
           ))}
