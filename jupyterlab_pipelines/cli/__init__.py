@@ -1,5 +1,5 @@
 """The command line: `jupyter pipelines run | runs | logs | stop | retry | delete | disk | clean |
-settings | map | unmap`.
+settings | map | unmap | connections`.
 
 Exit codes: 0 success, 1 the run did not succeed, 2 the input or the connection was at fault,
 130 interrupted while following (the run goes on).
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from ..connections import Connections
 from ..errors import PipelinesError
-from . import disk, runs, settings
+from . import connections, disk, runs, settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,12 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _run_command(options: argparse.Namespace) -> int:
-    connections = Connections()
+    known = Connections()
     try:
         command: Callable[[Connections, argparse.Namespace], Awaitable[int]] = options.command
-        return await command(connections, options)
+        return await command(known, options)
     finally:
-        await connections.close()
+        await known.close()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     runs.add(commands, common)
     disk.add(commands, common)
     settings.add(commands)
+    connections.add(commands)
     return parser
 
 

@@ -122,6 +122,13 @@ class Connections:
         finally:
             await backend.close()
 
+    async def test_known(self, name: str) -> ConnectionTest:
+        """Looks at a connection that there is. Raises NotFound, and BadInput for `local`."""
+        remote = self._open(name).remote
+        if remote is None:
+            raise BadInput("The embedded engine is this machine: there is no way to test.")
+        return await remote.test()
+
     # --- one connection ------------------------------------------------------------------------
 
     def settings(self, name: str) -> NewConnection | None:
