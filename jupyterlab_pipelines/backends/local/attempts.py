@@ -15,6 +15,7 @@ from typing import Any
 from ...errors import PipelinesError
 from ...models import State, TaskType
 from . import containers, processes, reasons
+from .active import Active, Ended
 from .database import from_micros, now
 from .launcher import Launch, Launcher
 from .layout import Layout
@@ -28,44 +29,6 @@ _ASK_AGAIN = 0.5
 _MOST_RELAUNCHES = 5
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _ROOM_AGAIN = 0.5  # seconds between two tries on a full disk
-
-
-@dataclass
-class Ended:
-    """An attempt that is over: `outputs` as far as it got, `stopped` where we ended it."""
-
-    task: ReadyTask
-    attempt: AttemptRecord
-    outputs: Values
-    stopped: bool
-
-
-@dataclass
-class Active:
-    """An attempt at work. Without `launch` it is watched through its files: it was adopted."""
-
-    task: ReadyTask
-    attempt: AttemptRecord
-    launch: Launch | None = None
-    error: str | None = None  # it could not be started
-    outputs: Values | None = None  # an importer's, which needs no process
-    timed_out: bool = False
-    stop_since: float | None = None
-    asked_at: float = 0.0
-    relaunches: int = 0
-    relaunch_at: float = 0.0
-    no_room: bool = False  # the disk was full when it was to begin
-
-    @property
-    def stopping(self) -> bool:
-        return self.stop_since is not None
-
-    def stop(self) -> None:
-        """Begins to stop it; `Attempts.poll` sees to the rest."""
-        if self.stop_since is None:
-            self.stop_since = time.monotonic()
-            if self.launch is not None:
-                self.launch.stop()
 
 
 @dataclass

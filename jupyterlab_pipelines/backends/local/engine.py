@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import BadInput, NotFound, UnsupportedFeature
 from ...models import LogChunk, Run, RunGraph, RunPage, RunQuery, TaskDetail
 from ..base import Changes
-from . import artifacts, lifecycle, logs, runs
+from . import artifacts, lifecycle, logs, runs, supervision
 from .database import Database, to_json
 from .layout import Layout
 from .plan.submission import accept
@@ -121,7 +121,7 @@ class Engine:
         """Gives every active run without a supervisor a new one; how many. Cheap, repeatable."""
         if not self.layout.database.exists():
             return 0
-        return lifecycle.take_over(self.database, self.layout)
+        return supervision.take_over(self.database, self.layout)
 
     # --- reading -------------------------------------------------------------------------------
 

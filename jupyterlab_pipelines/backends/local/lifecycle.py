@@ -1,43 +1,31 @@
-"""Begins, stops, retries, deletes and takes over runs; one supervisor a run."""
+"""Begins, stops, retries and deletes runs."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
-import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ...errors import Conflict, NotFound, StoreBlocked
 from ...models import State
-from . import processes, runs
+from . import runs, supervision
 from .crash import crash_point
 from .database import Database, bump, now, to_json, to_micros
 from .layout import Layout
 from .plan.ir import Pipeline
 from .plan.retry import kept
-from .store import fail
 from .tasks import load_tasks
 
 logger = logging.getLogger(__name__)
 
 #: Writes in the transaction that creates a run; what it raises undoes it.
 Claim: TypeAlias = Callable[[sqlite3.Connection], None]
-
-#: How often a supervisor may die before it came up: with words in its log, and without any, which
-#: means that it was killed.
-_MOST_STARTS, _MOST_KILLS = 4, 50
-#: Seconds that a finished run's supervisor has to go away before its run is deleted.
-_PATIENCE = 5.0
 
 
 def insert(
@@ -51,7 +39,7 @@ def insert(
     """Writes a new run and starts it; where that fails, nothing of it stays. Returns its id.
 
     What `claim` writes is committed with the run or not at all. From then on the run stays, even
-    where it cannot be started yet: `take_over` tries again.
+    where it cannot be started yet: `supervision.take_over` tries again.
     """
     run_id = run_id or str(uuid.uuid4())
     created = to_micros(now())
@@ -66,12 +54,12 @@ def insert(
     folder = layout.run(run_id)
     try:
         folder.mkdir(parents=True, mode=0o700)
-        with _handed_lock(layout, run_id) as lock:
+        with supervision.handed_lock(layout, run_id) as lock:
             assert lock is not None
             _insert_row(database, columns, claim)
             crash_point("after-run-commit")
             try:
-                _spawn(layout, run_id, lock)
+                supervision.spawn(layout, run_id, lock)
             except OSError:
                 if claim is None:
                     raise
@@ -99,85 +87,6 @@ def _insert_row(database: Database, columns: Mapping[str, Any], claim: Claim | N
         crash_point("before-run-commit")
 
 
-def supervise(database: Database, layout: Layout, run_id: str) -> bool:
-    """Starts a supervisor for the run unless one has its lock; whether it did. Raises OSError.
-
-    A run whose folder is gone ends instead.
-    """
-    if not layout.run(run_id).exists():
-        fail(database, run_id, "The run's folder is gone.")
-        return False
-    with _handed_lock(layout, run_id) as lock:
-        if lock is None:
-            return False
-        with database.write() as connection:
-            row = connection.execute(
-                "UPDATE runs SET starts = starts + 1 WHERE run_id = ? AND finished_at IS NULL "
-                "RETURNING starts",
-                (run_id,),
-            ).fetchone()
-        if row is None:
-            return False
-        words = _last_words(layout.supervisor_log(run_id))
-        if row["starts"] > (_MOST_STARTS if words else _MOST_KILLS):
-            reason = words or "it is killed each time."
-            fail(database, run_id, f"The run's supervisor cannot start: {reason}")
-            return False
-        _spawn(layout, run_id, lock)
-    return True
-
-
-@contextlib.contextmanager
-def _handed_lock(layout: Layout, run_id: str) -> Iterator[int | None]:
-    """The run's lock, to be handed to a supervisor, so that two callers never start two.
-
-    Null where a supervisor has it.
-    """
-    lock = processes.try_lock(layout.supervisor_lock(run_id))
-    try:
-        yield lock
-    finally:
-        if lock is not None:
-            os.close(lock)
-
-
-def _spawn(layout: Layout, run_id: str, lock: int) -> None:
-    module = f"{__package__}.supervisor"
-    with layout.supervisor_log(run_id).open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, str(layout.root), run_id, str(lock)],
-            cwd=layout.run(run_id),
-            env=processes.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=[lock],
-            start_new_session=True,
-        )
-    # Collects it when it ends while this process lives; it is nobody's to wait for otherwise.
-    threading.Thread(target=process.wait, name=f"supervisor {run_id}", daemon=True).start()
-
-
-def _last_words(log: Path) -> str:
-    try:
-        lines = log.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    return lines[-1] if lines else ""
-
-
-def take_over(database: Database, layout: Layout) -> int:
-    """Starts a supervisor for every active run that has none; how many. Never raises for a run."""
-    started = 0
-    for row in database.read("SELECT run_id FROM runs WHERE finished_at IS NULL"):
-        run_id = row["run_id"]
-        try:
-            started += supervise(database, layout, run_id)
-        except Exception:
-            logger.exception("Run %s cannot be taken over.", run_id)
-    return started
-
-
 def stop(database: Database, layout: Layout, run_id: str) -> None:
     """Asks the run's supervisor to stop it. Raises Conflict where it is over."""
     with database.write() as connection:
@@ -187,7 +96,7 @@ def stop(database: Database, layout: Layout, run_id: str) -> None:
         connection.execute("UPDATE runs SET cancel_requested = 1 WHERE run_id = ?", (run_id,))
         runs.set_state(connection, run_id, State.CANCELING)
         runs.touch(connection, run_id)
-    supervise(database, layout, run_id)
+    supervision.supervise(database, layout, run_id)
 
 
 _STATE = "SELECT state, finished_at FROM runs WHERE run_id = ?"
@@ -201,7 +110,7 @@ def _active_row(row: Any, run_id: str) -> Any:
 
 def retry(database: Database, layout: Layout, run_id: str, pipeline: Pipeline) -> None:
     """Plans again what did not succeed; what did is kept. Raises Conflict where it cannot be."""
-    with _settled(layout, run_id), database.write() as connection:
+    with supervision.settled(layout, run_id), database.write() as connection:
         row = _active_row(connection.execute(_STATE, (run_id,)).fetchone(), run_id)
         if row["state"] not in (State.FAILED.value, State.CANCELED.value):
             raise Conflict(
@@ -221,7 +130,7 @@ def retry(database: Database, layout: Layout, run_id: str, pipeline: Pipeline) -
         )
         runs.set_state(connection, run_id, State.PENDING)
         runs.touch(connection, run_id)
-    supervise(database, layout, run_id)
+    supervision.supervise(database, layout, run_id)
 
 
 def delete(database: Database, layout: Layout, run_id: str) -> None:
@@ -232,7 +141,7 @@ def delete(database: Database, layout: Layout, run_id: str) -> None:
     folder = layout.run(run_id)
     _refuse_active(database, run_id)
     if folder.exists():
-        with _settled(layout, run_id):
+        with supervision.settled(layout, run_id):
             _refuse_active(database, run_id)
             _delete_rows(database, run_id)
         delete_files(database, folder)
@@ -280,21 +189,6 @@ def delete_files(database: Database, folder: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _settled(layout: Layout, run_id: str) -> Iterator[None]:
-    """Holds a run's lock, once the supervisor that has just ended it has let it go."""
-    deadline = time.monotonic() + _PATIENCE
-    layout.run(run_id).mkdir(parents=True, exist_ok=True, mode=0o700)
-    while (lock := processes.try_lock(layout.supervisor_lock(run_id))) is None:
-        if time.monotonic() > deadline:
-            raise Conflict("The run is active.", next_step="Stop it first.")
-        time.sleep(0.02)
-    try:
-        yield
-    finally:
-        os.close(lock)
 
 
 def row_of(

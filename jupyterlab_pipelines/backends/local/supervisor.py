@@ -23,7 +23,8 @@ from pathlib import Path
 from ...errors import NotFound, PipelinesError, StoreBlocked
 from ...models import State
 from . import cache, processes
-from .attempts import Attempts, Ended
+from .active import Ended
+from .attempts import Attempts
 from .crash import crash_point
 from .database import Database, now
 from .disk import Disk

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from jupyterlab_pipelines.backends.base import ApiRequest
-from jupyterlab_pipelines.backends.local import lifecycle
+from jupyterlab_pipelines.backends.local import supervision
 from jupyterlab_pipelines.backends.local.api import Api
 from jupyterlab_pipelines.backends.local.controller import Controller
 from jupyterlab_pipelines.backends.local.crash import RUN_POINTS
@@ -37,11 +37,11 @@ NOTHING = pipeline({"work": step("pass")}, name="recurs")
 RIVAL = """
 import sys, time
 from pathlib import Path
-from jupyterlab_pipelines.backends.local import lifecycle
+from jupyterlab_pipelines.backends.local import supervision
 from jupyterlab_pipelines.backends.local.controller import Controller
 from jupyterlab_pipelines.backends.local.engine import Engine
 
-lifecycle._spawn = lambda *_: None
+supervision.spawn = lambda *_: None
 Controller._leads = lambda self: True
 engine = Engine(Path(sys.argv[1]))
 controller = Controller(engine)
@@ -76,7 +76,7 @@ class Clock:
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are created, but nothing runs."""
-    monkeypatch.setattr(lifecycle, "_spawn", lambda *_: None)
+    monkeypatch.setattr(supervision, "spawn", lambda *_: None)
 
 
 @pytest.fixture
@@ -380,7 +380,7 @@ def test_a_run_that_cannot_start_yet_is_started_later(
         raise OSError(12, "Cannot allocate memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(lifecycle, "_spawn", no_memory)
+        patch.setattr(supervision, "spawn", no_memory)
         controller.tick()
     row = engine.database.one("SELECT run_id, state FROM runs")
     assert row

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from kfp_server_api import ApiException
 
-from jupyterlab_pipelines.backends.local import lifecycle
+from jupyterlab_pipelines.backends.local import supervision
 from jupyterlab_pipelines.backends.local.controller import Controller
 from jupyterlab_pipelines.backends.local.engine import Engine
 from tests.backends.local.steps import pipeline, step
@@ -26,7 +26,7 @@ HOURLY = {"periodic_schedule": {"interval_second": "3600"}}
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """A whole engine whose runs never start."""
-    monkeypatch.setattr(lifecycle, "_spawn", lambda *_: None)
+    monkeypatch.setattr(supervision, "spawn", lambda *_: None)
     engine = Engine(tmp_path / "engine")
     yield engine
     engine.close()
