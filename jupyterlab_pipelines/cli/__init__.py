@@ -66,5 +66,7 @@ def _print_error(error: PipelinesError) -> None:
         where = f"{place}: " if place else ""
         line = f" (line {problem.line})" if problem.line else ""
         print(f"  {where}{problem.message}{line}", file=sys.stderr)
+        if problem.next_step and problem.next_step != error.next_step:
+            print(f"    {problem.next_step}", file=sys.stderr)
     if error.next_step:
         print(error.next_step, file=sys.stderr)

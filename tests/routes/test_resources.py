@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from jupyterlab_pipelines.backends.local.settings import SettingsFile
 from jupyterlab_pipelines.models import Event, GraphDelta, RunGraph, State
+from tests.backends.local.steps import pipeline as steps
+from tests.backends.local.steps import step
 from tests.routes.conftest import RUN_ID
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "pipelines"
@@ -349,6 +352,43 @@ async def test_a_pipeline_is_described(call: Fetch) -> None:
     assert answer["name"] == "digits"
     assert {one["name"] for one in answer["parameters"]} == {"regularization", "test_share"}
     assert answer["problems"] == []
+
+
+async def test_what_a_pipeline_needs_of_a_cluster_is_told_until_it_is_mapped(call: Fetch) -> None:
+    pairs = [{"secretKey": "password", "envVar": "PASSWORD"}]
+    options = {"exec-one": {"secretAsEnv": [{"keyToEnv": pairs, "secretName": "db"}]}}
+    pipeline = {
+        "pipeline_spec": steps({"one": step("import os; assert os.environ['PASSWORD']")}),
+        "platform_spec": {"platforms": {"kubernetes": {"deploymentSpec": {"executors": options}}}},
+    }
+    command = "jupyter pipelines map secret db password --prompt"
+    _, answer = await call("local/pipelines/describe", "POST", {"pipeline": pipeline})
+    (problem,) = answer["problems"]
+    assert problem["place"] == "one"
+    assert "needs the secret `db`, which is not mapped" in problem["message"]
+    assert command in problem["next_step"]
+    status, refused = await call("local/runs", "POST", {"pipeline": pipeline})
+    assert (status, refused["code"]) == (400, "UnsupportedFeature")
+    assert command in refused["next_step"]
+    run = {"display_name": "x", "pipeline_spec": pipeline}
+    status, refused = await call("local/apis/v2beta1/runs", "POST", run)
+    assert status == 400
+    assert command in refused["message"]
+
+    mapped = {"db": {"keys": {"password": {"value": "canary-4711"}}}}
+    SettingsFile().change(lambda settings: settings.update(secrets=mapped))
+    _, answer = await call("local/pipelines/describe", "POST", {"pipeline": pipeline})
+    assert answer["problems"] == []
+    status, run = await call("local/runs", "POST", {"pipeline": pipeline})
+    assert status == 201
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not run["finished_at"]:
+        await asyncio.sleep(0.1)
+        run = (await call(f"local/runs/{run['run_id']}"))[1]
+    assert run["state"] == "SUCCEEDED"
+    status, detail = await call(f"local/runs/{run['run_id']}/task", params={"task": "one"})
+    assert status == 200
+    assert "canary" not in json.dumps([run, detail])
 
 
 async def test_cells_are_planned_and_run(call: Fetch, home: Path) -> None:

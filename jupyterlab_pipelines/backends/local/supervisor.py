@@ -61,7 +61,10 @@ class Supervisor:
         pipeline = Pipeline.parse(store.pipeline_spec, store.platform_spec)
         self.deadline = pipeline.deadline
         self.settings = SettingsFile()
-        machine = ThisMachine(self.settings.load(), layout)
+        settings = self.settings.load()
+        if store.interpreter is not None:  # a notebook's, which no image has
+            settings = settings.model_copy(update={"images": "needed"})
+        machine = ThisMachine(settings, layout)
         self.scheduler = Scheduler(
             pipeline, store.context, _resumable(store.tasks), machine=machine
         )

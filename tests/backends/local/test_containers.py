@@ -376,6 +376,8 @@ def test_python_functions_stay_processes_unless_the_settings_say_otherwise(
     engine.settings.change(lambda settings: settings.update(images="always"))
     run = finished(submit(spec))
     assert "The image `missing/image:1` cannot be pulled" in run.error
+    run = finished(submit(spec, interpreter=sys.executable))  # as cells of a notebook
+    assert (run.state, run.error) == (State.SUCCEEDED, None)
 
 
 @pytest.mark.parametrize(

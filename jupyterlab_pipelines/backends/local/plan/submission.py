@@ -35,6 +35,9 @@ def accept(
         raise UnsupportedFeature(
             f"The embedded engine cannot run this pipeline. {text}"
             + (f" ({rest} more.)" if rest > 0 else ""),
+            next_step=" ".join(
+                list(dict.fromkeys(one.next_step for one in problems))[:_MOST_NAMED]
+            ),
             problems=problems,
         )
     return pipeline, checked
