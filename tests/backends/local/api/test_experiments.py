@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
+import kfp
 import pytest
 from kfp_server_api import ApiException
 
@@ -124,3 +127,24 @@ def test_an_unknown_experiment_is_not_found(call: Callable[..., Any], verb: str)
     assert answer["code"] == 5
     assert answer["details"][0]["code"] == 5
     assert "Experiment nothing not found" in answer["message"]
+
+
+def test_the_clients_namespace_is_its_own_matter(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one user: what a client's settings name is taken and makes no difference."""
+    monkeypatch.setattr(client, "_context_setting", {"namespace": ""})
+    monkeypatch.setattr(kfp.Client, "_LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
+    client.set_user_namespace("team")
+    assert client.get_user_namespace() == "team"
+    assert client.create_experiment("mine", namespace="team").namespace in ("", None)
+    assert client.get_experiment(experiment_name="mine", namespace="team").display_name == "mine"
+
+
+def test_every_call_of_the_official_client_is_tested() -> None:
+    calls = {name for name, _ in inspect.getmembers(kfp.Client, inspect.isfunction)}
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    untested = {
+        name for name in calls if not name.startswith("_") and f"client.{name}" not in tests
+    }
+    assert untested == set()

@@ -166,6 +166,19 @@ def test_the_clients_life_of_a_recurring_run(
     assert client.get_run(run.run_id).recurring_run_id == made.recurring_run_id
 
 
+def test_the_clients_older_names_do_the_same(client: Any, create: Any) -> None:
+    made = create()["recurring_run_id"]
+    for switch, mode in ((client.disable_job, "DISABLE"), (client.enable_job, "ENABLE")):
+        with pytest.warns(DeprecationWarning, match="recurring_run"):
+            switch(made)
+        assert client.get_recurring_run(made).mode == mode
+    with pytest.warns(DeprecationWarning, match="recurring_run"):
+        client.delete_job(made)
+    with pytest.raises(ApiException) as gone:
+        client.get_recurring_run(made)
+    assert gone.value.status == 404
+
+
 def test_the_client_names_a_version_and_an_interval(client: Any, package: str, fire: Any) -> None:
     uploaded = client.upload_pipeline(package, "recurs")
     (version,) = client.list_pipeline_versions(uploaded.pipeline_id).pipeline_versions
