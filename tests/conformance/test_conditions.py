@@ -75,14 +75,18 @@ def test_a_missing_value_fails_its_condition_alone(run: Ended) -> None:
         "condition-1/mark": "SKIPPED",
         "condition-2": "SUCCEEDED",
         "condition-2/say": "SUCCEEDED",
+        "condition-3": "FAILED",
+        "condition-3/mark-2": "SKIPPED",
     }
-    assert "has no value: it is null" in run.error_of("condition-1")
+    for condition in ("condition-1", "condition-3"):
+        assert "has no value: it is null" in run.error_of(condition)
 
 
-@pytest.mark.run("conditions.errors", maybe=3)
+@pytest.mark.run("conditions.errors", maybe=3, word="x")
 def test_an_optional_value_that_is_given_is_compared(run: Ended) -> None:
     assert run.state == "SUCCEEDED"
     assert run.state_of("condition-1/mark") == "SUCCEEDED"
+    assert run.state_of("condition-3/mark-2") == "SUCCEEDED"
 
 
 TEXT = "inputs.parameter_values['pipelinechannel--text']"

@@ -112,11 +112,13 @@ def comparisons(
 
 
 @dsl.pipeline
-def errors(maybe: Optional[int] = None, text: str = "x") -> None:
+def errors(maybe: Optional[int] = None, word: Optional[str] = None, text: str = "x") -> None:
     with dsl.If(maybe == 3):
         mark().set_display_name("inside")
     with dsl.If(text == "x"):
         say(text="the rest goes on")
+    with dsl.If(word == "x"):
+        mark()
 
 
 @dsl.pipeline

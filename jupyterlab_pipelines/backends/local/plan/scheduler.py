@@ -382,7 +382,7 @@ def _first_failed(nodes: Iterable[Node]) -> Node | None:
         (
             node
             for node in nodes
-            if node.record.state is State.FAILED and not node.task.whatever_happened
+            if node.record.state is State.FAILED and (node.loop or not node.task.whatever_happened)
         ),
         None,
     )

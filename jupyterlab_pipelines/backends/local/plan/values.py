@@ -163,11 +163,16 @@ def _fill_in(node: Node, spec: ParameterSpec, was_null: bool, typed: dict[str, J
     elif not spec.optional:
         if spec.has_default:
             typed[spec.name] = typed_value(spec, spec.default)
-        elif was_null and spec.type is ParameterType.STRING:
-            typed[spec.name] = ""
+        elif was_null and spec.type is ParameterType.STRING and _is_made(node, spec.name):
+            typed[spec.name] = ""  # a task's null is a text; a pipeline's is a value left out
         else:
             reason = "it is null" if was_null else "nothing gives it one"
             raise TaskFailure(f"Its parameter `{spec.name}` has no value: {reason}.")
+
+
+def _is_made(node: Node, name: str) -> bool:
+    """Whether the parameter comes from a task."""
+    return isinstance(node.task.parameters[name].origin, OutputRef)
 
 
 def typed_value(spec: ParameterSpec, value: JsonValue) -> JsonValue:
