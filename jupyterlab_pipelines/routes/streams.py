@@ -45,9 +45,10 @@ async def send(handler: web.RequestHandler, body: AsyncIterator[bytes]) -> None:
     try:
         piece = await anext(body, None)
         try:
-            await handler.flush()
+            if piece is None:
+                await handler.flush()
             while piece is not None:
-                handler.write(piece)
+                handler.write(piece)  # the first one leaves together with the headers
                 await handler.flush()
                 piece = await anext(body, None)
         except StreamClosedError:

@@ -11,7 +11,7 @@ a process of its own:
     run = cluster.add_run("train", spec=SPEC, state="RUNNING", task_details=[...])
     async with serving(cluster) as url: ...       # http://127.0.0.1:PORT
     with in_thread(cluster) as url: ...
-    python -m tests.kubeflow --runs 100 --object minio/bucket/big=1GiB   # prints its address
+    python -m tests.kubeflow --runs 100 --artifact minio/bucket/big=1GiB   # prints its address
 
 What a test may lay down (`cluster.py`, `records.py`):
 

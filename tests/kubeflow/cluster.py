@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections import Counter
@@ -18,14 +19,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Sized:
-    """So many bytes of no meaning, made as they are sent."""
+    """So many bytes of no meaning, made as they are sent, `pace` of them a second at most."""
 
     size: int
+    pace: int | None = None
 
     async def pieces(self, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The bytes `[start, end)`, 256 KiB at a time; each block repeats its own number."""
         end = self.size if end is None else min(end, self.size)
+        began, first = time.monotonic(), start
         while start < end:
+            if self.pace is not None:
+                due = began + (start - first) / self.pace
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
             number, skipped = divmod(start, _BLOCK)
             block = (number.to_bytes(8, "big") * (_BLOCK // 8))[skipped : skipped + end - start]
             yield block

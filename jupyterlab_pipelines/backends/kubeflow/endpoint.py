@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from ...errors import (
@@ -40,6 +41,8 @@ RETRIES = 4
 MAX_RETRY_AFTER = 10.0
 #: The largest JSON answer that is read, in bytes.
 MAX_JSON = 64 << 20
+#: As much as asyncio reads at once; in httpx's own 64 KiB a download costs twice the processor.
+httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 256 << 10
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _ERRORS: Mapping[int, type[PipelinesError]] = {
     400: BadInput,
