@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -31,8 +32,11 @@ def understood(host: str, what: str, reading: Callable[[], T]) -> T:
 
 def moment(text: Any) -> datetime | None:
     """A time in UTC; null where it is missing or the zero that stands for that."""
-    if not text:
-        return None
+    return _moment(text) if text else None
+
+
+@functools.lru_cache(maxsize=1024)  # the tasks of a run began and ended together
+def _moment(text: Any) -> datetime | None:
     value = _MOMENT.validate_python(text)
     value = value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value
     value = value.astimezone(timezone.utc)

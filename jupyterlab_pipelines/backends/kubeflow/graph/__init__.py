@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ....models import Progress, Run, State, TaskStatus, TaskType, Topology
@@ -52,7 +53,7 @@ class Reading:
     topology: Topology
     records: Mapping[str, Record]
 
-    @property
+    @cached_property
     def statuses(self) -> dict[str, TaskStatus]:
         """The state of every task of the drawing."""
         found: dict[str, TaskStatus] = {}

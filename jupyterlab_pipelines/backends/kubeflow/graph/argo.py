@@ -146,52 +146,49 @@ def _guessed_type(seen: _Seen, name: str) -> TaskType:
 def _leaf(workflow: Workflow, seen: _Seen) -> TaskStatus:
     """A step's state: its pod's, else its driver's while there is no pod."""
     own, driver, pod = seen.own, seen.driver, seen.pod
-    if driver is not None and (own is None or own.state in (State.PENDING, State.SKIPPED)):
-        if driver.state in (State.FAILED, State.CANCELED):
-            status = driver.status
-            status.error = status.error and f"Driver: {status.error}"
-            return status
-        if own is None or own.state is State.PENDING:
-            # The step itself has not begun while its driver looks for inputs and cache.
-            status = driver.status
-            return TaskStatus(state=State.PENDING, created_at=status.created_at, error=status.error)
+    idle = own is None or own.state in (State.PENDING, State.SKIPPED)
+    if driver is not None and idle and driver.state in (State.FAILED, State.CANCELED):
+        return driver.status(error=driver.error and f"Driver: {driver.error}")
+    if driver is not None and (own is None or own.state is State.PENDING):
+        # The step itself has not begun while its driver looks for inputs and cache.
+        return TaskStatus(state=State.PENDING, created_at=driver.started, error=driver.error)
     if own is None:
-        return pod.status if pod is not None else TaskStatus(state=State.PENDING)
-    status = own.status
+        return pod.status() if pod is not None else TaskStatus(state=State.PENDING)
     if pod is None:
-        return status
-    running = pod.status
-    if not status.state.final:
-        status.state = running.state if not running.state.final else State.RUNNING
-    if driver is not None and driver.parameters("outputs").get("cached-decision") == "true":
-        status.state = State.CACHED if status.state is State.SUCCEEDED else status.state
-    if running.state is not State.SKIPPED:
-        status.started_at = running.started_at
-    status.error = running.error or _last_error(workflow, pod) or status.error
-    if status.state is State.FAILED and running.state is State.CANCELED:
-        status.state = State.CANCELED
+        return own.status()
+    state = own.state
+    if not state.final:
+        state = State.RUNNING if pod.state.final else pod.state
+    elif state is State.FAILED and pod.state is State.CANCELED:
+        state = State.CANCELED
+    elif state is State.SUCCEEDED and driver is not None:
+        cached = driver.parameters("outputs").get("cached-decision") == "true"
+        state = State.CACHED if cached else state
+    status = own.status(state, pod.error or _last_error(workflow, pod))
+    if pod.state is not State.SKIPPED and status.started_at is not None:
+        status.started_at = pod.started
     return status
 
 
 def _last_error(workflow: Workflow, pod: Node) -> str | None:
     """What the last try died of, or waits for, unless it ended well."""
+    if pod.type != "Retry" or pod.state is State.SUCCEEDED:
+        return None
     attempts, _ = workflow.attempts(pod)
-    return attempts[-1].error if attempts and pod.state is not State.SUCCEEDED else None
+    return attempts[-1].error if attempts else None
 
 
 def _group(seen: _Seen) -> TaskStatus:
     own, driver = seen.own, seen.driver
     if driver is None:
-        return own.status if own is not None else TaskStatus(state=State.PENDING)
-    if driver.state in (State.FAILED, State.CANCELED) or own is None:
-        status = driver.status
-        if driver.state is State.SUCCEEDED:
-            status = TaskStatus(state=State.PENDING, created_at=status.created_at)
-        elif status.error:
-            status.error = f"Driver: {status.error}"
-        return status
-    status = own.status
-    status.created_at = driver.status.created_at or status.created_at
-    if driver.parameters("outputs").get("condition") == "false":
-        status.state = State.SKIPPED  # a loop's own DAG ends well with nothing in it
+        return own.status() if own is not None else TaskStatus(state=State.PENDING)
+    if driver.state in (State.FAILED, State.CANCELED):
+        return driver.status(error=driver.error and f"Driver: {driver.error}")
+    if own is None:
+        state = State.PENDING if driver.state is State.SUCCEEDED else driver.state
+        return driver.status(state)
+    # A loop's own DAG ends well with nothing in it where its condition is not met.
+    unmet = driver.parameters("outputs").get("condition") == "false"
+    status = own.status(State.SKIPPED if unmet else None)
+    status.created_at = driver.started or status.created_at
     return status

@@ -6,13 +6,14 @@ that nobody came to yet are drawn from the templates too; a template that calls 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ....models import ArtifactRef, ArtifactStatus, State, TaskStatus, TaskType
+from ....models import ArtifactRef, ArtifactStatus, State, TaskIO, TaskStatus, TaskType
 from .metadata import named_type
 from .records import Record, link_artifacts
 from .workflow import LOG, Node, Workflow
@@ -179,7 +180,7 @@ class _Reader:
             type=kind,
             parent=parent or None,
             iteration=index,
-            status=node.status if node is not None else TaskStatus(state=State.PENDING),
+            status=node.status() if node is not None else TaskStatus(state=State.PENDING),
         )
 
     # --- a step ---------------------------------------------------------------------------------
@@ -196,18 +197,21 @@ class _Reader:
         record.status.attempts = attempts
         if attempts and attempts[-1].error and record.status.state is not State.SUCCEEDED:
             record.status.error = attempts[-1].error
-        record.inputs.parameters = node.parameters("inputs")
-        record.outputs.parameters = node.parameters("outputs")
-        record.inputs.artifacts = list(self._references(node.artifacts("inputs")))
-        made = [one for one in node.artifacts("outputs") if one.get("name") != LOG]
-        record.outputs.artifacts = list(self._references(made))
-        for one in record.outputs.artifacts:
-            graph_id = f"{record.task_id}:{one.name}"
-            record.artifacts[graph_id] = ArtifactStatus(
+        record.io = functools.partial(self._io, node)
+        for one in self._references(_made(node)):
+            record.artifacts[f"{record.task_id}:{one.name}"] = ArtifactStatus(
                 uri=one.uri, created_at=record.status.finished_at
             )
         if record.status.state is State.SUCCEEDED and self._was_cached(node):
             record.status.state = State.CACHED
+
+    def _io(self, node: Node) -> tuple[TaskIO, TaskIO]:
+        """Inputs and outputs; an artifact's place stands for its id."""
+        given, made = node.artifacts("inputs"), _made(node)
+        return (
+            TaskIO(parameters=node.parameters("inputs"), artifacts=list(self._references(given))),
+            TaskIO(parameters=node.parameters("outputs"), artifacts=list(self._references(made))),
+        )
 
     def _references(self, artifacts: Iterable[Mapping[str, Any]]) -> Iterator[ArtifactRef]:
         for one in artifacts:
@@ -221,6 +225,10 @@ class _Reader:
         kept = [one for one in places if one.count("/") > 3]
         names = {self._workflow.name, node.id, node.pod or node.id}
         return bool(kept) and not any(names & set(one.split("/")) for one in kept)
+
+
+def _made(node: Node) -> list[Mapping[str, Any]]:
+    return [one for one in node.artifacts("outputs") if one.get("name") != LOG]
 
 
 def _calls(template: Mapping[str, Any]) -> Iterator[_Call]:

@@ -20,25 +20,20 @@ def merge(recorded: Mapping[str, Record], argo: Mapping[str, Record]) -> dict[st
 
 
 def _both(recorded: Record, argo: Record) -> Record:
-    status = argo.status
-    state = _state(recorded, argo)
-    final = state.final
-    whole = recorded.status.model_copy(
-        update={
-            "state": state,
-            "created_at": _first(recorded.status.created_at, status.created_at),
-            "started_at": status.started_at or recorded.status.started_at,
-            "finished_at": (status.finished_at or recorded.status.finished_at) if final else None,
-            "error": None if state in (State.SUCCEEDED, State.CACHED) else status.error,
-        }
-    )
-    pods = argo.pods
-    if pods:
-        whole.attempts = status.attempts
+    mine, theirs = recorded.status, argo.status
+    mine.state = _state(recorded, argo)
+    mine.created_at = _first(mine.created_at, theirs.created_at)
+    mine.started_at = theirs.started_at or mine.started_at
+    mine.finished_at = (theirs.finished_at or mine.finished_at) if mine.state.final else None
+    if mine.state not in (State.SUCCEEDED, State.CACHED):
+        mine.error = theirs.error
+    if argo.pods:
+        mine.attempts = theirs.attempts
         # The launcher keeps its own copy of the last log, whatever Argo does with it.
         kept = recorded.pods[-1].log_uri if recorded.pods else ""
-        pods = [*pods[:-1], replace(pods[-1], log_uri=pods[-1].log_uri or kept)]
-    return replace(recorded, status=whole, pods=pods or recorded.pods)
+        last = argo.pods[-1]
+        recorded.pods = [*argo.pods[:-1], replace(last, log_uri=last.log_uri or kept)]
+    return recorded
 
 
 def _state(recorded: Record, argo: Record) -> State:

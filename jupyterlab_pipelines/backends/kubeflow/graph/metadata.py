@@ -6,14 +6,15 @@ and no attempt but the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from ....models import ArtifactRef, ArtifactStatus, Attempt, State, TaskStatus, TaskType
+from ....models import ArtifactRef, ArtifactStatus, Attempt, State, TaskIO, TaskStatus, TaskType
 from ..mlmd import Origin, Snapshot
 from ..mlmd.metadata_store_pb2 import Artifact, Event, Execution, Value
 from .records import Pod, Record, link_artifacts
@@ -144,10 +145,8 @@ class _Reader:
         )
 
     def _filled(self, record: Record, execution: Execution, component: Component) -> Record:
-        record.inputs.parameters = _parameters(execution, "inputs", component, "inputDefinitions")
-        record.outputs.parameters = _parameters(
-            execution, "outputs", component, "outputDefinitions"
-        )
+        events = self._snapshot.events.get(execution.id, ())
+        record.io = functools.partial(self._io, execution, component, events)
         record.cache_key = _text(execution, "cache_fingerprint")
         if record.type not in (TaskType.RUNTIME, TaskType.IMPORTER):
             record.members = _members(execution)
@@ -159,8 +158,43 @@ class _Reader:
             if record.status.state is State.RUNNING and not record.pods:
                 # Its driver has written it down; its launcher has not begun.
                 record.status.state, record.status.started_at = State.PENDING, None
-        self._add_artifacts(record, self._snapshot.events.get(execution.id, ()))
+            self._add_artifacts(record, events)
         return record
+
+    def _io(
+        self, execution: Execution, component: Component, events: Sequence[Event]
+    ) -> tuple[TaskIO, TaskIO]:
+        """Inputs and outputs; the artifacts' ids are the store's own."""
+        return (
+            TaskIO(
+                parameters=_parameters(execution, "inputs", component, "inputDefinitions"),
+                artifacts=self._references(events, _INPUTS),
+            ),
+            TaskIO(
+                parameters=_parameters(execution, "outputs", component, "outputDefinitions"),
+                artifacts=self._references(events, _OUTPUTS),
+            ),
+        )
+
+    def _references(self, events: Sequence[Event], kinds: Sequence[int]) -> list[ArtifactRef]:
+        # Elements of one list follow each other, as the graph's own ids of them do.
+        groups: dict[str, list[Artifact]] = {}
+        for event in events:
+            artifact = self._snapshot.artifacts.get(event.artifact_id)
+            key = event.path.steps[0].key if event.path.steps else ""
+            if event.type in kinds and artifact is not None and key != LOG:
+                groups.setdefault(key, []).append(artifact)
+        return [
+            ArtifactRef(
+                name=key,
+                id=str(artifact.id),
+                type=self._type(artifact),
+                uri=artifact.uri,
+                metadata=_metadata(artifact),
+            )
+            for key, artifacts in groups.items()
+            for artifact in artifacts
+        ]
 
     def _add_pod(self, record: Record, execution: Execution) -> None:
         name = _text(execution, "pod_name")
@@ -181,17 +215,14 @@ class _Reader:
         for event in events:
             artifact = self._snapshot.artifacts.get(event.artifact_id)
             key = event.path.steps[0].key if event.path.steps else ""
-            if artifact is None:
+            if artifact is None or event.type not in _OUTPUTS:
                 continue
-            if event.type in _INPUTS:
-                record.inputs.artifacts.append(self._reference(key, artifact))
-            elif event.type in _OUTPUTS and key == LOG:
+            if key == LOG:
                 record.pods = [replace(pod, log_uri=artifact.uri) for pod in record.pods]
-            elif event.type in _OUTPUTS:
+            else:
                 made.setdefault(key, []).append(artifact)
         for key, artifacts in made.items():
             for index, artifact in enumerate(artifacts):
-                record.outputs.artifacts.append(self._reference(key, artifact))
                 suffix = f"[{index}]" if len(artifacts) > 1 else ""
                 graph_id = f"{record.task_id}:{key}{suffix}"
                 record.artifact_uids[graph_id] = str(artifact.id)
@@ -204,16 +235,6 @@ class _Reader:
                     metadata=_metadata(artifact),
                     created_at=_moment(artifact.create_time_since_epoch),
                 )
-
-    def _reference(self, key: str, artifact: Artifact) -> ArtifactRef:
-        """For now `id` holds the store's own; it becomes a graph id once all tasks are known."""
-        return ArtifactRef(
-            name=key,
-            id=str(artifact.id),
-            type=self._type(artifact),
-            uri=artifact.uri,
-            metadata=_metadata(artifact),
-        )
 
     def _type(self, artifact: Artifact) -> str:
         return artifact.type or self._snapshot.types.get(artifact.type_id, "system.Artifact")

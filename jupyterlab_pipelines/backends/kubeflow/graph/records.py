@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ....models import ArtifactStatus, TaskIO, TaskStatus, TaskType
@@ -31,8 +32,11 @@ class Record:
     parent: str | None
     iteration: int | None
     status: TaskStatus
-    inputs: TaskIO = field(default_factory=TaskIO)
-    outputs: TaskIO = field(default_factory=TaskIO)
+    #: Reads inputs and outputs, which nobody looks at but in the few tasks that are clicked. The
+    #: artifacts' ids are the endpoint's own.
+    io: Callable[[], tuple[TaskIO, TaskIO]] = lambda: (TaskIO(), TaskIO())
+    #: (graph id, producer) by the endpoint's id of an artifact.
+    known: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
     #: Artifacts that it made, and the endpoint's ids of them, by graph id.
     artifacts: dict[str, ArtifactStatus] = field(default_factory=dict)
     artifact_uids: dict[str, str] = field(default_factory=dict)
@@ -52,10 +56,29 @@ class Record:
     #: where only ML Metadata knows it, by the id of the execution.
     cached_from: tuple[str, str] | None = None
 
+    @property
+    def inputs(self) -> TaskIO:
+        """What came in, with the ids of the graph."""
+        return self._sides[0]
 
-def link_artifacts(records: Iterable[Record]) -> None:
-    """Turns the endpoint's artifact ids into graph ids and names the producers."""
-    records = list(records)
+    @property
+    def outputs(self) -> TaskIO:
+        """What it made, with the ids of the graph."""
+        return self._sides[1]
+
+    @cached_property
+    def _sides(self) -> tuple[TaskIO, TaskIO]:
+        inputs, outputs = self.io()
+        for artifact in (*inputs.artifacts, *outputs.artifacts):
+            artifact.id, artifact.producer = self.known.get(artifact.id or "", (None, None))
+        # What came from the cache is another task's too: the id that this task shows is its own.
+        for artifact, graph_id in zip(outputs.artifacts, self.artifacts, strict=False):
+            artifact.id, artifact.producer = graph_id, self.task_id
+        return inputs, outputs
+
+
+def link_artifacts(records: Collection[Record]) -> None:
+    """Lets inputs and outputs name the graph's artifacts and their producers."""
     known = {
         # Argo's artifacts have no id but their place.
         record.artifact_uids.get(graph_id) or artifact.uri: (graph_id, record.task_id)
@@ -63,9 +86,4 @@ def link_artifacts(records: Iterable[Record]) -> None:
         for graph_id, artifact in record.artifacts.items()
     }
     for record in records:
-        for side in (record.inputs, record.outputs):
-            for artifact in side.artifacts:
-                artifact.id, artifact.producer = known.get(artifact.id or "", (None, None))
-        # What came from the cache is another task's too: the id that this task shows is its own.
-        for artifact, graph_id in zip(record.outputs.artifacts, record.artifacts, strict=False):
-            artifact.id, artifact.producer = graph_id, record.task_id
+        record.known = known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ....models import TaskType
@@ -26,7 +27,7 @@ class Component:
     content: Mapping[str, Any]
     importer: bool = False
 
-    @property
+    @cached_property
     def tasks(self) -> dict[str, Task] | None:
         """The tasks of its DAG by name; null where it is a leaf."""
         dag = self.content.get("dag")
@@ -34,7 +35,7 @@ class Component:
             return None
         return {name: Task(name, content) for name, content in (dag.get("tasks") or {}).items()}
 
-    @property
+    @cached_property
     def artifact_types(self) -> dict[str, tuple[str, bool]]:
         """Its output artifacts by key: schema title, and whether it is a list."""
         declared = (self.content.get("outputDefinitions") or {}).get("artifacts") or {}
@@ -80,11 +81,11 @@ class Task:
             return None
         return iterator.get("itemInput", ""), (iterator.get("items") or {}).get("inputArtifact", "")
 
-    @property
+    @cached_property
     def is_loop(self) -> bool:
         return bool(self.content.get("parameterIterator") or self.content.get("artifactIterator"))
 
-    @property
+    @cached_property
     def artifacts(self) -> dict[str, Source]:
         """Its input artifacts by key."""
         found = {}
@@ -96,7 +97,7 @@ class Task:
                 found[key] = Source("", one["componentInputArtifact"])
         return found
 
-    @property
+    @cached_property
     def waits_for(self) -> dict[str, list[str]]:
         """The tasks it depends on, each with the parameters that travel."""
         found: dict[str, list[str]] = {
@@ -119,6 +120,7 @@ class Pipeline:
         deployment = self.spec.get("deploymentSpec") or {}
         self.executors: Mapping[str, Any] = deployment.get("executors") or {}
         self._components: Mapping[str, Any] = self.spec.get("components") or {}
+        self._parsed: dict[str, Component] = {}
         self.root = Component("root", self.spec.get("root") or {})
 
     @property
@@ -133,9 +135,13 @@ class Pipeline:
 
     def component_of(self, task: Task) -> Component:
         """The component that a task runs."""
-        content = self._components.get(task.component) or {}
-        executor = self.executors.get(content.get("executorLabel", "")) or {}
-        return Component(task.component, content, importer="importer" in executor)
+        found = self._parsed.get(task.component)
+        if found is None:
+            content = self._components.get(task.component) or {}
+            executor = self.executors.get(content.get("executorLabel", "")) or {}
+            found = Component(task.component, content, importer="importer" in executor)
+            self._parsed[task.component] = found
+        return found
 
     def find(self, names: list[str]) -> tuple[Task, Component] | None:
         """The task at a path of names from the root down."""

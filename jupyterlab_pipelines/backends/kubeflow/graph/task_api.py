@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -88,8 +89,7 @@ def _record(task: Mapping[str, Any], parent: Record | None) -> Record:
             properties["cached_from_run_id"],
             properties.get("cached_from_task_id", ""),
         )
-    record.inputs = _side(task.get("inputs") or {})
-    record.outputs = _side(task.get("outputs") or {})
+    record.io = functools.partial(_io, task)
     if kind in (TaskType.RUNTIME, TaskType.IMPORTER):
         _own_outputs(record, task.get("outputs") or {})
     return record
@@ -131,6 +131,10 @@ def _attempts(
     )
 
 
+def _io(task: Mapping[str, Any]) -> tuple[TaskIO, TaskIO]:
+    return _side(task.get("inputs") or {}), _side(task.get("outputs") or {})
+
+
 def _side(content: Mapping[str, Any]) -> TaskIO:
     return TaskIO(
         parameters={
@@ -146,14 +150,12 @@ def _side(content: Mapping[str, Any]) -> TaskIO:
 
 
 def _reference(entry: Mapping[str, Any], artifact: Mapping[str, Any]) -> ArtifactRef:
-    """For now `id` holds the endpoint's own; it becomes a graph id once all tasks are known."""
-    metadata = dict(artifact.get("metadata") or {})
-    title = metadata.pop(_TITLE_KEY, None)
-    kind = artifact.get("type") or "Artifact"
+    """`id` is the endpoint's own."""
+    title, metadata = _title_and_metadata(artifact)
     return ArtifactRef(
         name=entry.get("artifact_key") or artifact.get("name") or "",
         id=artifact.get("artifact_id") or None,
-        type=title or _TITLES.get(kind) or f"system.{kind}",
+        type=title,
         uri=artifact.get("uri") or "",
         metadata=metadata,
     )
@@ -163,13 +165,20 @@ def _own_outputs(record: Record, content: Mapping[str, Any]) -> None:
     """Names a leaf's artifacts as the graph does: `<task id>:<key>`, in a list with `[i]`."""
     for entry in content.get("artifacts") or []:
         key = entry.get("artifact_key") or ""
-        made = [one for one in record.outputs.artifacts if one.name == key]
+        made = entry.get("artifacts") or []
         for index, artifact in enumerate(made):
             graph_id = f"{record.task_id}:{key}" + (f"[{index}]" if len(made) > 1 else "")
-            raw = entry["artifacts"][index]
-            record.artifact_uids[graph_id] = artifact.id or ""
+            _, metadata = _title_and_metadata(artifact)
+            record.artifact_uids[graph_id] = artifact.get("artifact_id") or ""
             record.artifacts[graph_id] = ArtifactStatus(
-                uri=artifact.uri,
-                metadata=artifact.metadata,
-                created_at=moment(raw.get("created_at")),
+                uri=artifact.get("uri") or "",
+                metadata=metadata,
+                created_at=moment(artifact.get("created_at")),
             )
+
+
+def _title_and_metadata(artifact: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    metadata = dict(artifact.get("metadata") or {})
+    title = metadata.pop(_TITLE_KEY, None)
+    kind = artifact.get("type") or "Artifact"
+    return title or _TITLES.get(kind) or f"system.{kind}", metadata

@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -59,8 +60,9 @@ class Node:
     def template(self) -> str:
         return str(self.content.get("templateName") or "")
 
-    @property
+    @cached_property
     def state(self) -> State:
+        """What it is in; CANCELED where the user's stop ended it."""
         found = _PHASES.get(self.content.get("phase") or "", State.PENDING)
         if found is State.FAILED and _STOPPED.search(self.message):
             return State.CANCELED
@@ -78,16 +80,24 @@ class Node:
         return self.message or None
 
     @property
-    def status(self) -> TaskStatus:
-        state = self.state
-        begun = state not in (State.PENDING, State.SKIPPED)
-        started = moment(self.content.get("startedAt"))
+    def started(self) -> datetime | None:
+        """When Argo came to it, or where it is a pod, when it made it."""
+        return moment(self.content.get("startedAt"))
+
+    @property
+    def finished(self) -> datetime | None:
+        """When it ended; null where it has not."""
+        return moment(self.content.get("finishedAt")) if self.state.final else None
+
+    def status(self, state: State | None = None, error: str | None = None) -> TaskStatus:
+        """Its state, or another one where more is known, and its times."""
+        state = state or self.state
         return TaskStatus(
             state=state,
-            created_at=started,
-            started_at=started if begun else None,
-            finished_at=moment(self.content.get("finishedAt")) if state.final else None,
-            error=self.error,
+            created_at=self.started,
+            started_at=None if state in (State.PENDING, State.SKIPPED) else self.started,
+            finished_at=self.finished if state.final else None,
+            error=error or self.error,
         )
 
     def parameters(self, side: str) -> dict[str, Any]:
@@ -180,15 +190,15 @@ class Workflow:
             pods = self._tries(node)
         attempts, places = [], []
         for number, pod in enumerate(pods, 1):
-            status = pod.status
+            state = pod.state
             attempts.append(
                 Attempt(
                     number=number,
-                    state=status.state,
-                    started_at=status.started_at,
-                    finished_at=status.finished_at,
+                    state=state,
+                    started_at=None if state is State.PENDING else pod.started,
+                    finished_at=pod.finished,
                     exit_code=pod.exit_code,
-                    error=status.error,
+                    error=pod.error,
                 )
             )
             places.append(Pod(number, pod.pod, pod.id, self.log_uri(pod)))
