@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...errors import Forbidden, NotFound, PipelinesError, UnsupportedFeature
+from .building import built
 from .endpoint import Endpoint
 from .graph import Told, Workflow
 from .messages import understood
@@ -19,7 +20,8 @@ from .mlmd import MetadataStore
 
 T = TypeVar("T")
 
-_KEPT = 64
+#: Runs of which something is kept: a workflow of 10,000 nodes takes about 100 MiB.
+_KEPT = 8
 #: Seconds that a source may take, and how long it is left alone where it failed or is not there.
 _PATIENCE = 15.0
 _PAUSE = 10.0
@@ -34,6 +36,7 @@ class _Manifest:
     """A workflow as it was read, and what the run looked like then."""
 
     workflow: Workflow | None
+    digest: str
     look: str
     at: float
     final: bool
@@ -51,13 +54,14 @@ class Sources:
 
     async def tell(self, run_id: str, content: Mapping[str, Any], final: bool) -> Told:
         """What there is of a run besides its own answer; nothing where that has it all."""
+        look = await built(lambda: _look(content))
         if content.get("tasks"):
-            return Told(content)
+            return Told(content, look=look)
         metadata, workflow = await asyncio.gather(
             self._ask("metadata", run_id, lambda: self.metadata.read(run_id)),
-            self._ask("workflow", run_id, lambda: self._workflow(run_id, content, final)),
+            self._ask("workflow", run_id, lambda: self._workflow(run_id, look, final)),
         )
-        return Told(content, metadata, workflow)
+        return Told(content, metadata, workflow, look)
 
     def forget(self, run_id: str) -> None:
         """The run was acted upon: its workflow may differ although it looks the same."""
@@ -85,25 +89,22 @@ class Sources:
     def _rest(self, source: str, seconds: float) -> None:
         self._resting[source] = time.monotonic() + seconds
 
-    async def _workflow(
-        self, run_id: str, content: Mapping[str, Any], final: bool
-    ) -> Workflow | None:
-        look = await asyncio.to_thread(_look, content)
+    async def _workflow(self, run_id: str, look: str, final: bool) -> Workflow | None:
         kept = self._manifests.get(run_id)
         if kept is not None and kept.look == look:
             fresh = time.monotonic() - kept.at < _STALE
             if (kept.final and final) or (fresh and not final):
                 return kept.workflow
+        host = self._endpoint.host
         detail = await self._endpoint.json("GET", f"/apis/v1beta1/runs/{run_id}", retries=1)
         manifest = (detail.get("pipeline_runtime") or {}).get("workflow_manifest")
-        workflow = (
-            await asyncio.to_thread(
-                understood, self._endpoint.host, "a workflow", lambda: _parsed(manifest)
+        workflow, digest = None, ""
+        if manifest:
+            workflow, digest = await built(
+                lambda: understood(host, "a workflow", lambda: _parsed(manifest, kept))
             )
-            if manifest
-            else None
-        )
-        _remember(self._manifests, run_id, _Manifest(workflow, look, time.monotonic(), final))
+        now = time.monotonic()
+        _remember(self._manifests, run_id, _Manifest(workflow, digest, look, now, final))
         return workflow
 
 
@@ -113,10 +114,14 @@ def _look(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
-def _parsed(manifest: Any) -> Workflow:
+def _parsed(manifest: str, kept: _Manifest | None) -> tuple[Workflow | None, str]:
+    """The workflow, the very one that is kept where it has not changed, and its fingerprint."""
+    digest = hashlib.sha256(manifest.encode()).hexdigest()
+    if kept is not None and kept.digest == digest:
+        return kept.workflow, digest
     workflow = Workflow(manifest)
     _ = workflow.nodes  # unpacked here, on this thread, where an error is the source's
-    return workflow
+    return workflow, digest
 
 
 def _remember(memory: OrderedDict[Any, T], key: Any, value: T) -> None:

@@ -37,11 +37,23 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Told:
-    """What the sources told of a run: its own answer (`view=FULL`), and the others where asked."""
+    """What the sources told of a run: its own answer (`view=FULL`), and the others where asked.
+
+    `look` is a fingerprint of the answer, for a comparison with an earlier one.
+    """
 
     content: Mapping[str, Any]
     metadata: Snapshot | None = None
     workflow: Workflow | None = None
+    look: str = ""
+
+    def same_as(self, other: Told) -> bool:
+        """Whether nothing has changed: sources hand out the same object while it holds."""
+        return (
+            self.look == other.look
+            and self.metadata is other.metadata
+            and self.workflow is other.workflow
+        )
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,7 @@ class Reading:
     """Everything that is known of a run at one moment."""
 
     run: Run
+    told: Told
     pipeline: Pipeline
     topology: Topology
     records: Mapping[str, Record]
@@ -85,7 +98,7 @@ def read_run(run: Run, told: Told, pipeline: Pipeline) -> Reading:
         details = (told.content.get("run_details") or {}).get("task_details") or []
         records = read_details(details, topology.tasks)
     settle(records, pipeline, run.state if run.state.final else None)
-    reading = Reading(run, pipeline, topology, records)
+    reading = Reading(run, told, pipeline, topology, records)
     run.progress = _progress(reading)
     return reading
 

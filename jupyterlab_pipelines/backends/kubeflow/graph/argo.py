@@ -6,8 +6,10 @@ It knows phases, messages, pods and attempts, but no artifact of the pipeline's.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from ....models import State, TaskStatus, TaskType
 from .metadata import named_type
@@ -32,13 +34,19 @@ class _Seen:
     iterations: set[int] = field(default_factory=set)
 
 
+_All: TypeAlias = defaultdict[str, _Seen]
+_Above: TypeAlias = tuple[str, bool]
+
+
 def read_workflow(workflow: Workflow, pipeline: Pipeline) -> dict[str, Record]:
     """Records by scope path, parents before their children; the root DAG is left out."""
-    seen: dict[str, _Seen] = {}
+    seen: _All = defaultdict(_Seen)
     root = f"{workflow.name}.root."
+    above: dict[str, _Above] = {"": ("", False)}
+    # An iteration's node comes before that of the task in it, which has more to tell.
     for name in sorted(workflow.nodes):
         if name.startswith(root):
-            _place(workflow.nodes[name], name[len(root) :].split("."), seen)
+            _place(name[len(root) :], workflow.nodes[name], seen, above)
     return {
         task_id: _record(workflow, pipeline, task_id, seen)
         for task_id in sorted(seen, key=lambda one: one.count("/") * 2 + one.endswith("]"))
@@ -46,37 +54,52 @@ def read_workflow(workflow: Workflow, pipeline: Pipeline) -> dict[str, Record]:
     }
 
 
-def _place(node: Node, segments: list[str], seen: dict[str, _Seen]) -> None:
-    """Notes a node at the task that it is of."""
-    path: list[str] = []
-    inside = False  # of an iteration, whose only task is the loop's own
-    for segment in segments[:-1]:
-        iteration = _ITERATION.fullmatch(segment)
-        if iteration:
-            path[-1] += f"[{iteration[1]}]"
-            inside = True
-        elif segment == "onExit":  # its tasks are beside the task that they wait for
-            path.pop()
-        elif not (inside and segment == "iteration-item"):
-            path.append(segment)
-            inside = False
-    last = segments[-1]
-    is_driver = any(one in node.template for one in _DRIVERS)
+def _place(name: str, node: Node, seen: _All, above: dict[str, _Above]) -> None:
+    """Notes a node at the task that it is of. `name` is its own below the root DAG's."""
+    prefix, _, last = name.rpartition(".")
+    path, inside = _above(prefix, above)
+    template = node.template
+    is_driver = any(one in template for one in _DRIVERS)
     iteration = _ITERATION.fullmatch(last)
     if iteration:
-        loop = "/".join(path)
-        seen.setdefault(loop, _Seen()).iterations.add(int(iteration[1]))
-        seen.setdefault(f"{loop}[{iteration[1]}]", _Seen()).own = node
-    elif _POD in node.template:
-        _set_pod(seen.setdefault("/".join(path), _Seen()), node)
-    elif last in ("iteration-driver", "iteration-item-driver") and is_driver:
-        seen.setdefault("/".join(path), _Seen()).driver = node
+        seen[path].iterations.add(int(iteration[1]))
+        seen[f"{path}[{iteration[1]}]"].own = node
+    elif _POD in template:
+        _set_pod(seen[path], node)
+    elif is_driver and last in ("iteration-driver", "iteration-item-driver"):
+        seen[path].driver = node
     elif is_driver and last.endswith("-driver"):
-        seen.setdefault("/".join([*path, last[: -len("-driver")]]), _Seen()).driver = node
-    elif last == "iteration-item" and inside:
-        seen.setdefault("/".join(path), _Seen()).own = node
+        seen[_below(path, last[: -len("-driver")])].driver = node
+    elif inside and last == "iteration-item":
+        seen[path].own = node
     elif last not in ("onExit", "iteration-iterations"):
-        seen.setdefault("/".join([*path, last]), _Seen()).own = node
+        seen[_below(path, last)].own = node
+
+
+def _above(name: str, known: dict[str, _Above]) -> _Above:
+    """The task that a node's name leads to, and whether that is an iteration as such.
+
+    Below an iteration lies only the loop's own task, which is the iteration itself.
+    """
+    found = known.get(name)
+    if found is None:
+        prefix, _, last = name.rpartition(".")
+        path, inside = _above(prefix, known)
+        iteration = _ITERATION.fullmatch(last)
+        if iteration:
+            found = f"{path}[{iteration[1]}]", True
+        elif last == "onExit":  # its tasks are beside the task that they wait for
+            found = path.rpartition("/")[0], False
+        elif last == "iteration-iterations" or (inside and last == "iteration-item"):
+            found = path, inside
+        else:
+            found = _below(path, last), False
+        known[name] = found
+    return found
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
 
 
 def _set_pod(seen: _Seen, node: Node) -> None:

@@ -20,19 +20,24 @@ def merge(recorded: Mapping[str, Record], argo: Mapping[str, Record]) -> dict[st
 
 
 def _both(recorded: Record, argo: Record) -> Record:
-    mine, theirs = recorded.status, argo.status
-    mine.state = _state(recorded, argo)
-    mine.created_at = _first(mine.created_at, theirs.created_at)
-    mine.started_at = theirs.started_at or mine.started_at
-    mine.finished_at = (theirs.finished_at or mine.finished_at) if mine.state.final else None
-    if mine.state not in (State.SUCCEEDED, State.CACHED):
-        mine.error = theirs.error
-    if argo.pods:
-        mine.attempts = theirs.attempts
+    before, status = recorded.status, argo.status
+    state = _state(recorded, argo)
+    if state is not status.state:
+        status.state = state
+        status.finished_at = before.finished_at if state.final else None
+    status.created_at = _first(before.created_at, status.created_at)
+    status.started_at = status.started_at or before.started_at
+    if state in (State.SUCCEEDED, State.CACHED):
+        status.error = None
+    recorded.status = status
+    if not argo.pods:
+        status.attempts = before.attempts
+        return recorded
+    last = argo.pods[-1]
+    if recorded.pods and not last.log_uri:
         # The launcher keeps its own copy of the last log, whatever Argo does with it.
-        kept = recorded.pods[-1].log_uri if recorded.pods else ""
-        last = argo.pods[-1]
-        recorded.pods = [*argo.pods[:-1], replace(last, log_uri=last.log_uri or kept)]
+        last = replace(last, log_uri=recorded.pods[-1].log_uri)
+    recorded.pods = [*argo.pods[:-1], last]
     return recorded
 
 

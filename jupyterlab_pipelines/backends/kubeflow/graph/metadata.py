@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -154,11 +153,11 @@ class _Reader:
         if origin and record.status.state is State.CACHED:
             record.cached_from = ("", origin)
         if record.type in (TaskType.RUNTIME, TaskType.IMPORTER):
-            self._add_pod(record, execution)
+            log_uri = self._add_artifacts(record, events)
+            self._add_pod(record, execution, log_uri)
             if record.status.state is State.RUNNING and not record.pods:
                 # Its driver has written it down; its launcher has not begun.
                 record.status.state, record.status.started_at = State.PENDING, None
-            self._add_artifacts(record, events)
         return record
 
     def _io(
@@ -196,10 +195,10 @@ class _Reader:
             for artifact in artifacts
         ]
 
-    def _add_pod(self, record: Record, execution: Execution) -> None:
+    def _add_pod(self, record: Record, execution: Execution, log_uri: str) -> None:
         name = _text(execution, "pod_name")
         if name:
-            record.pods = [Pod(attempt=1, name=name)]
+            record.pods = [Pod(attempt=1, name=name, log_uri=log_uri)]
             status = record.status
             status.attempts = [
                 Attempt(
@@ -210,15 +209,17 @@ class _Reader:
                 )
             ]
 
-    def _add_artifacts(self, record: Record, events: Iterable[Event]) -> None:
+    def _add_artifacts(self, record: Record, events: Iterable[Event]) -> str:
+        """Notes what it made; where its log is, which is empty where that is not kept."""
+        log_uri = ""
         made: dict[str, list[Artifact]] = {}
         for event in events:
             artifact = self._snapshot.artifacts.get(event.artifact_id)
-            key = event.path.steps[0].key if event.path.steps else ""
             if artifact is None or event.type not in _OUTPUTS:
                 continue
+            key = event.path.steps[0].key if event.path.steps else ""
             if key == LOG:
-                record.pods = [replace(pod, log_uri=artifact.uri) for pod in record.pods]
+                log_uri = artifact.uri
             else:
                 made.setdefault(key, []).append(artifact)
         for key, artifacts in made.items():
@@ -235,6 +236,7 @@ class _Reader:
                     metadata=_metadata(artifact),
                     created_at=_moment(artifact.create_time_since_epoch),
                 )
+        return log_uri
 
     def _type(self, artifact: Artifact) -> str:
         return artifact.type or self._snapshot.types.get(artifact.type_id, "system.Artifact")

@@ -17,7 +17,9 @@ T = TypeVar("T")
 _SERVICE = "/ml_metadata.MetadataStoreService/"
 #: The type of the context that Kubeflow names by a run's id.
 _RUN = "system.PipelineRun"
-_KEPT = 64
+#: Runs whose context is remembered, and whose records are.
+_NAMED = 1000
+_KEPT = 8
 #: The most executions that ML Metadata lists at once.
 _PAGE = 100
 #: Ids in one request, and such requests at a time.
@@ -70,7 +72,7 @@ class MetadataStore:
         else:
             changed = await self._changed(context, before)
         snapshot = await self._with(before or Snapshot(), changed)
-        _remember(self._snapshots, run_id, snapshot)
+        _remember(self._snapshots, run_id, snapshot, _KEPT)
         return snapshot
 
     def forget(self, run_id: str) -> None:
@@ -121,7 +123,7 @@ class MetadataStore:
             )
             if not found.context.id:
                 return None
-            _remember(self._contexts, run_id, found.context.id)
+            _remember(self._contexts, run_id, found.context.id, _NAMED)
         return self._contexts[run_id]
 
     async def _executions(
@@ -223,8 +225,8 @@ class MetadataStore:
         self._types = {one.id: one.name for one in found.artifact_types}
 
 
-def _remember(memory: OrderedDict[str, T], key: str, value: T) -> None:
+def _remember(memory: OrderedDict[str, T], key: str, value: T, most: int) -> None:
     memory[key] = value
     memory.move_to_end(key)
-    while len(memory) > _KEPT:
+    while len(memory) > most:
         memory.popitem(last=False)
