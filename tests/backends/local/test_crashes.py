@@ -102,6 +102,61 @@ def test_a_supervisor_killed_at_a_named_point(
     assert [len(one) for one in attempts] == [1] * 4
 
 
+def named_kills(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    until: Any,
+    processes: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+) -> None:
+    """One supervisor after another dies at a named point, the first, second or third time there."""
+    chance = random.Random(seed)
+    point = "JUPYTERLAB_PIPELINES_CRASH_AT"
+    monkeypatch.setenv(point, f"{chance.choice(POINTS)}:{chance.randint(1, 3)}")
+    run_id = submit(diamond(tmp_path, seconds=0.2))
+    for _ in range(6):
+        until(lambda: not supervisors(processes()))
+        monkeypatch.setenv(point, f"{chance.choice(POINTS)}:{chance.randint(1, 3)}")
+        engine.reconcile()
+    monkeypatch.delenv(point)
+    run = finished(run_id)
+    assert (run.state, run.error) == (State.SUCCEEDED, None)
+    assert counts(tmp_path) == dict.fromkeys("abcd", 1)
+    assert [len(one.attempts) for one in engine.graph(run_id).tasks.values()] == [1] * 4
+
+
+@pytest.mark.parametrize("seed", [3])
+def test_named_kills_one_after_another(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    until: Any,
+    processes: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+) -> None:
+    named_kills(engine, submit, finished, until, processes, tmp_path, monkeypatch, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(30))
+def test_hundreds_of_named_kills(
+    engine: Engine,
+    submit: Submit,
+    finished: Finished,
+    until: Any,
+    processes: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+) -> None:
+    named_kills(engine, submit, finished, until, processes, tmp_path, monkeypatch, seed)
+
+
 @pytest.mark.parametrize("point", SHIM_POINTS)
 def test_a_shim_killed_at_a_named_point(
     engine: Engine,

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from jupyterlab_pipelines.backends.local import reasons
+from jupyterlab_pipelines.backends.local import database, reasons
 from jupyterlab_pipelines.backends.local.engine import Engine
 from jupyterlab_pipelines.backends.local.shim import LOG_MARKER
 from jupyterlab_pipelines.errors import (
@@ -341,6 +341,34 @@ def test_secrets_of_the_server_do_not_reach_a_step(
 def test_a_big_parameter_travels(submit: Submit, finished: Finished, compiled: Any) -> None:
     run = finished(submit(compiled(big), {"words": ["word"] * 100_000}))
     assert run.state is State.SUCCEEDED
+
+
+def test_a_store_on_a_network_folder_serves_supervisors_and_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no write-ahead log then: readers and writers have to wait for each other."""
+    patch = "from jupyterlab_pipelines.backends.local import database\n"
+    (tmp_path / "sitecustomize.py").write_text(patch + "database.on_network = lambda path: True\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(database, "on_network", lambda path: True)
+    engine = Engine(tmp_path / "engine")
+    naps = {f"nap-{i}": step("import time; time.sleep(0.1)") for i in range(8)}
+    spec = pipeline({**naps, "last": step("pass", after=list(naps))})
+    runs = [
+        engine.create_run(display_name="x", pipeline_spec=spec, experiment_id="e") for _ in range(2)
+    ]
+    deadline = time.monotonic() + 60
+    while not all((engine.get_run(run_id)).finished_at for run_id in runs):
+        assert time.monotonic() < deadline
+        for run_id in runs:
+            engine.graph(run_id)
+        engine.list_runs(RunQuery())
+    assert {engine.get_run(run_id).state for run_id in runs} == {State.SUCCEEDED}
+    mode = engine.database.one("PRAGMA journal_mode")
+    assert mode
+    assert mode[0] == "delete"
+    assert not list((tmp_path / "engine").glob("*-wal"))
+    engine.close()
 
 
 def _submit_and_wait(root: Path, spec: dict[str, Any]) -> str:
