@@ -75,6 +75,13 @@ def test_an_importer_that_finds_nothing_fails(run: Ended) -> None:
     assert run.state_of("read") == "SKIPPED"
 
 
+@pytest.mark.run("artifacts.import_of_what_is_made", uri="s3://bucket/key")
+def test_an_importer_says_what_is_in_a_cloud(run: Ended) -> None:
+    assert run.state == "FAILED"
+    reason = "`s3://bucket/key` is not on this machine: download it, and import its path."
+    assert run.error_of("importer") == reason
+
+
 @pytest.mark.run("artifacts.embedded")
 def test_embedded_files_and_notebooks_are_components(run: Ended) -> None:
     assert run.state == "SUCCEEDED"

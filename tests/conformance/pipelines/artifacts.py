@@ -131,6 +131,12 @@ def imports(uri: str, owner: str = "me") -> None:
     read(data=produced.output)
 
 
+@dsl.pipeline
+def import_of_what_is_made(uri: str) -> None:
+    made = dsl.importer(artifact_uri=say(text=uri).output, artifact_class=dsl.Dataset)
+    read(data=made.output)
+
+
 @component(embedded_artifact_path=str(HERE / "asset"))
 def look_inside(asset: dsl.EmbeddedInput[dsl.Dataset]) -> str:
     import os

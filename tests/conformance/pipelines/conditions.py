@@ -78,6 +78,7 @@ def comparisons(
     """A mark named `yes:` must run, one named `no:` must be skipped."""
     said = say(text=text)
     _when(said.output == text, "yes: text == text of a task")
+    _when(text == "it's heads", "yes: a quote in the author's own text")
     _when(text != "heads", "yes: it's heads != heads")
     _when(text == "heads", "no: it's heads == heads")
     _when(code == "x", "no: code == x")
