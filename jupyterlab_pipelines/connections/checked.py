@@ -21,6 +21,7 @@ from ..models import (
     TokenSignIn,
 )
 
+_ARTIFACT_HOST = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 #: Headers that a request makes for itself.
@@ -45,6 +46,7 @@ def checked(given: NewConnection, before: NewConnection | None = None) -> NewCon
             "ui_host": clean_host(given.ui_host, "ui_host") if given.ui_host.strip() else "",
             "namespace": given.namespace.strip(),
             "sign_in": given.sign_in.model_copy(),
+            "artifact_hosts": [host.strip() for host in given.artifact_hosts if host.strip()],
             "stores": [store.model_copy() for store in given.stores],
         }
     )
@@ -52,7 +54,11 @@ def checked(given: NewConnection, before: NewConnection | None = None) -> NewCon
         clean_host(one.sign_in.token_url, "sign_in.token_url")
     if before is not None:
         _keep_secrets(one, before)
-    problems = [*_sign_in_problems(one), *_store_problems(one)]
+    problems = [
+        *_sign_in_problems(one),
+        *_artifact_host_problems(one),
+        *_store_problems(one),
+    ]
     if bool(one.client_key) and not one.client_certificate:
         problems.append(Problem(message=_MISSING, place="client_certificate"))
     if problems:
@@ -172,10 +178,23 @@ def _store_problems(one: NewConnection) -> list[Problem]:
         place = f"stores.{index}"
         if not re.fullmatch(r"[a-z0-9]+://\S*", store.prefix):
             problems.append(Problem(message="must begin like s3://", place=f"{place}.prefix"))
-        if store.endpoint.strip():
+        store.endpoint = store.endpoint.strip()
+        if store.prefix.startswith("volume://"):
+            if not store.endpoint.startswith("/"):
+                message = "must be the folder that the volume is mounted at"
+                problems.append(Problem(message=message, place=f"{place}.endpoint"))
+        elif store.endpoint:
             store.endpoint = clean_host(store.endpoint, f"{place}.endpoint")
         problems += _key_problems(store, place)
     return problems
+
+
+def _artifact_host_problems(one: NewConnection) -> list[Problem]:
+    return [
+        Problem(message="must be a host, or host:port, without a path", place="artifact_hosts")
+        for host in one.artifact_hosts
+        if not _ARTIFACT_HOST.fullmatch(host)
+    ][:1]
 
 
 def _key_problems(store: ObjectStore, place: str) -> list[Problem]:

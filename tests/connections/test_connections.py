@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from jupyterlab_pipelines import client
 from jupyterlab_pipelines.connections import Connections, default_home
 from jupyterlab_pipelines.connections import client as client_module
-from jupyterlab_pipelines.connections.checked import clean_host
+from jupyterlab_pipelines.connections.checked import checked, clean_host
 from jupyterlab_pipelines.connections.places import connections_file
 from jupyterlab_pipelines.connections.store import Store
 from jupyterlab_pipelines.errors import (
@@ -443,3 +443,24 @@ def test_a_server_of_another_home_is_left_alone(
     monkeypatch.setenv("JUPYTERLAB_PIPELINES_HOME", str(places / "another"))
     host = client("local")._existing_config.host
     assert not host.endswith("/pipelines/local")
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"artifact_hosts": ["data.example.com", " files.example.com:8443 ", "[::1]:80"]}, ""),
+        ({"artifact_hosts": ["https://data.example.com/x"]}, "artifact_hosts"),
+        ({"artifact_hosts": ["user@host"]}, "artifact_hosts"),
+        ({"stores": [{"prefix": "volume://data/", "endpoint": "/mnt/data"}]}, ""),
+        ({"stores": [{"prefix": "volume://data/"}]}, "stores.0.endpoint"),
+        ({"stores": [{"prefix": "gs://bucket/"}]}, ""),
+    ],
+)
+def test_where_artifacts_may_be_read_is_checked(fields: dict[str, Any], place: str) -> None:
+    if not place:
+        one = checked(new(**fields))
+        assert all(host == host.strip() for host in one.artifact_hosts)
+        return
+    with pytest.raises(BadInput) as caught:
+        checked(new(**fields))
+    assert [problem.place for problem in caught.value.problems] == [place]

@@ -129,7 +129,7 @@ class Logs:
         text = await self._text(run_id, namespace, pod, over=over)
         if text is not None:
             await asyncio.to_thread(followed.kept.take, text)
-        elif over:
+        elif over and self._ranged is False:  # it is Kubeflow's: another may say it by a 404
             followed.kept.end_with(GONE)
         followed.read_at = time.monotonic()
         followed.final = over or followed.kept.full
