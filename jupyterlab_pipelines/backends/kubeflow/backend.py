@@ -228,12 +228,13 @@ class KubeflowBackend:
                 raise NotFound(f"Run {run_id} has no task {task_id!r} that has begun.")
             over = status.state.final
             return LogChunk(text="", offset=0, next_offset=0, size=0, complete=over)
-        namespace = reading.run.namespace or self._namespace
         return await self._log_pieces.get(
             (run_id, task_id, attempt),
             offset,
             limit,
-            lambda: self._logs.read(run_id, namespace, record, attempt, offset, limit),
+            lambda: self._logs.read(
+                reading.run, record, attempt, offset, limit, namespace=self._namespace
+            ),
         )
 
     async def open_artifact(

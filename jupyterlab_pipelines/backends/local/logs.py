@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...errors import NotFound
 from ...models import LogChunk
+from ..chunks import log_chunk
 from .processes import LOG_LIMIT
 from .shim import LOG_MARKER
 
@@ -42,18 +43,7 @@ def read_chunk(path: Path, offset: int, limit: int, *, attempt: int, over: bool)
         data = os.pread(descriptor, min(max(limit, 0), size - offset), offset)
     finally:
         os.close(descriptor)
-    at_end = offset + len(data) >= size
-    if not (over and at_end):
-        data = data[: _whole_characters(data)]
-    next_offset = offset + len(data)
-    return LogChunk(
-        text=data.decode("utf-8", "replace"),
-        offset=offset,
-        next_offset=next_offset,
-        size=size,
-        complete=over and next_offset >= size,
-        attempt=attempt,
-    )
+    return log_chunk(data, offset, size, over=over, attempt=attempt)
 
 
 def _opened(path: Path) -> int:
@@ -68,18 +58,6 @@ def _size(descriptor: int) -> int:
         return size
     marked = os.pread(descriptor, len(LOG_MARKER), LOG_LIMIT) == LOG_MARKER
     return LOG_LIMIT + len(LOG_MARKER) if marked else LOG_LIMIT
-
-
-def _whole_characters(data: bytes) -> int:
-    """How many bytes at the front end with a whole UTF-8 character."""
-    for back in range(1, min(4, len(data)) + 1):
-        byte = data[-back]
-        if byte < 0x80:
-            return len(data)
-        if byte >= 0xC0:  # a character begins here: is all of it there?
-            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return len(data) if needed <= back else len(data) - back
-    return len(data)
 
 
 def exception_in(path: Path) -> str:

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ....errors import NotFound, PipelinesError
-from ....models import LogChunk
+from ....models import LogChunk, Run
+from ...chunks import log_chunk
 from ..artifacts import Artifacts
 from ..endpoint import Endpoint
-from ..graph import Pod, Record
+from ..graph import Record
 from .kept import GONE, KeptLog, Text
 from .ranged import ranged_piece
-from .sources import Sources
+from .sources import PodLog, Sources
 
 #: Seconds that a reading serves whoever else asks; longer for a log that takes long to read.
 _FRESH = 1.0
@@ -54,12 +55,13 @@ class Logs:
 
     async def read(
         self,
-        run_id: str,
-        namespace: str,
+        run: Run,
         record: Record,
         attempt: int | None,
         offset: int,
         limit: int,
+        *,
+        namespace: str,
     ) -> LogChunk:
         """Up to `limit` bytes from `offset`; empty where nothing has been printed yet.
 
@@ -72,32 +74,30 @@ class Logs:
                 raise NotFound(f"Task {record.task_id!r} has no attempt {attempt}.")
             number = attempt or 1
             return LogChunk(text="", offset=0, next_offset=0, size=0, complete=over, attempt=number)
-        pod = pods[-1]
+        log = PodLog(run.run_id, run.namespace or namespace, pods[-1], f"{run.created_at:%Y-%m-%d}")
         for one in record.status.attempts:
-            if one.number == pod.attempt:
+            if one.number == log.pod.attempt:
                 over = one.state.final
         offset = max(offset, 0)
-        piece = await self._piece(run_id, pod, offset, limit)
+        piece = await self._piece(log, offset, limit)
         if piece is None:
-            followed = self._of(run_id, pod)
+            followed = self._of(log)
             if not followed.fresh and not 0 < limit <= followed.kept.size - offset:
-                await self._read_again(followed, run_id, namespace, pod, over=over)
+                await self._read_again(followed, log, over=over)
             size = followed.kept.size
             offset = min(offset, size)
             piece = followed.kept.read(offset, limit), offset, size
             over = over and followed.final
-        return _chunk(*piece, over=over, attempt=pod.attempt)
+        return log_chunk(*piece, over=over, attempt=log.pod.attempt)
 
     # --- with ranges ---------------------------------------------------------------------------
 
-    async def _piece(
-        self, run_id: str, pod: Pod, offset: int, limit: int
-    ) -> tuple[bytes, int, int] | None:
+    async def _piece(self, log: PodLog, offset: int, limit: int) -> tuple[bytes, int, int] | None:
         """What an endpoint with ranges answers; null from one that has none, or no such log."""
         if self._ranged is False:
             return None
         try:
-            piece = await ranged_piece(self._endpoint, run_id, pod.name, offset, limit)
+            piece = await ranged_piece(self._endpoint, log.run_id, log.pod.name, offset, limit)
         except NotFound:
             return (b"", 0, 0) if self._ranged else None
         self._ranged = piece is not None
@@ -105,28 +105,24 @@ class Logs:
 
     # --- without -------------------------------------------------------------------------------
 
-    def _of(self, run_id: str, pod: Pod) -> _Followed:
-        key = run_id, pod.name
+    def _of(self, log: PodLog) -> _Followed:
+        key = log.run_id, log.pod.name
         followed = self._followed.setdefault(key, _Followed())
         self._followed.move_to_end(key)
         while len(self._followed) > _KEPT:
             self._followed.popitem(last=False)
         return followed
 
-    async def _read_again(
-        self, followed: _Followed, run_id: str, namespace: str, pod: Pod, *, over: bool
-    ) -> None:
+    async def _read_again(self, followed: _Followed, log: PodLog, *, over: bool) -> None:
         """Those who ask while it is read wait for the same reading."""
         if followed.reading is None:
-            work = self._take(followed, run_id, namespace, pod, over=over)
+            work = self._take(followed, log, over=over)
             followed.reading = asyncio.get_running_loop().create_task(work)
             followed.reading.add_done_callback(lambda _: setattr(followed, "reading", None))
         await asyncio.shield(followed.reading)
 
-    async def _take(
-        self, followed: _Followed, run_id: str, namespace: str, pod: Pod, *, over: bool
-    ) -> None:
-        text = await self._text(run_id, namespace, pod, over=over)
+    async def _take(self, followed: _Followed, log: PodLog, *, over: bool) -> None:
+        text = await self._text(log, over=over)
         if text is not None:
             await asyncio.to_thread(followed.kept.take, text)
         elif over and self._ranged is False:  # it is Kubeflow's: another may say it by a 404
@@ -134,7 +130,7 @@ class Logs:
         followed.read_at = time.monotonic()
         followed.final = over or followed.kept.full
 
-    async def _text(self, run_id: str, namespace: str, pod: Pod, *, over: bool) -> Text | None:
+    async def _text(self, log: PodLog, *, over: bool) -> Text | None:
         """The log as the first source has it; null where none has it, or not yet.
 
         An attempt that is over may have outgrown what the node keeps of it: the archive comes
@@ -144,12 +140,12 @@ class Logs:
         ways: list[Callable[[], Awaitable[Text]]] = []
         if over:
             ways += [
-                lambda: sources.stored(pod, namespace),
-                lambda: sources.declared(run_id, pod),
+                lambda: sources.stored(log),
+                lambda: sources.declared(log),
             ]
-        nodes = dict.fromkeys(name for name in (pod.name, pod.node) if name)
-        ways += [lambda node=node: sources.api(run_id, node) for node in nodes]  # type: ignore[misc]
-        ways.append(lambda: sources.ui(run_id, pod, namespace))
+        nodes = dict.fromkeys(name for name in (log.pod.name, log.pod.node) if name)
+        ways += [lambda node=node: sources.api(log, node) for node in nodes]  # type: ignore[misc]
+        ways.append(lambda: sources.ui(log))
         return await _first(ways, over=over)
 
 
@@ -176,32 +172,3 @@ async def _tried(way: Callable[[], Awaitable[Any]]) -> Text | PipelinesError:
     except PipelinesError as error:
         return error
     return text
-
-
-# --- a piece ------------------------------------------------------------------------------------
-
-
-def _chunk(data: bytes, offset: int, size: int, *, over: bool, attempt: int) -> LogChunk:
-    if not (over and offset + len(data) >= size):
-        data = data[: _whole_characters(data)]
-    end = offset + len(data)
-    return LogChunk(
-        text=data.decode("utf-8", "replace"),
-        offset=offset,
-        next_offset=end,
-        size=size,
-        complete=over and end >= size,
-        attempt=attempt,
-    )
-
-
-def _whole_characters(data: bytes) -> int:
-    """How many bytes at the front end with a whole UTF-8 character."""
-    for back in range(1, min(4, len(data)) + 1):
-        byte = data[-back]
-        if byte < 0x80:
-            break
-        if byte >= 0xC0:
-            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return len(data) if needed <= back else len(data) - back
-    return len(data)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
@@ -25,21 +26,31 @@ _NOT_BEGUN = ("waiting to start", "ContainerCreating", "PodInitializing")
 _NOT_THERE = ("not found", "NotFound", "Unable to find", "No such", "does not exist")
 
 
+@dataclass(frozen=True)
+class PodLog:
+    """Whose log it is. `day` is when the run was created: archives are sorted by it."""
+
+    run_id: str
+    namespace: str
+    pod: Pod
+    day: str
+
+
 class Sources:
-    """One run's logs. Every method raises NotFound where the source has none of that pod."""
+    """Where an endpoint has logs. Every method raises NotFound where it has none of that pod."""
 
     def __init__(self, endpoint: Endpoint, ui: Endpoint, artifacts: Artifacts) -> None:
         self._endpoint = endpoint
         self._ui = ui
         self._artifacts = artifacts
 
-    async def stored(self, pod: Pod, namespace: str) -> Text:
+    async def stored(self, log: PodLog) -> Text:
         """The archive at the place that the workflow names."""
-        if not pod.log_uri:
+        uri = log.pod.log_uri
+        if not uri:
             raise NotFound("No place of the log is known.")
-        wanted = Wanted(
-            MAIN_LOGS, pod.log_uri, namespace=namespace, archived=pod.log_uri.endswith(".tgz")
-        )
+        packed = uri.endswith(".tgz")
+        wanted = Wanted(MAIN_LOGS, uri, namespace=log.namespace, archived=packed)
         content = await self._artifacts.open(wanted)
         try:
             return await collected(content.body)
@@ -48,26 +59,26 @@ class Sources:
             if close is not None:
                 await close()
 
-    async def declared(self, run_id: str, pod: Pod) -> Text:
+    async def declared(self, log: PodLog) -> Text:
         """The archive by the API's route for what Argo declares."""
-        node = quote(pod.node or pod.name, safe="")
+        node = quote(log.pod.node or log.pod.name, safe="")
         for version in ("v2beta1", "v1beta1"):
-            path = f"/apis/{version}/runs/{run_id}/nodes/{node}/artifacts/{MAIN_LOGS}:read"
+            path = f"/apis/{version}/runs/{log.run_id}/nodes/{node}/artifacts/{MAIN_LOGS}:read"
             async with self._endpoint.open("GET", path, retries=1) as response:
                 if response.status_code == 200:
                     return await collected(_decoded(response.aiter_bytes()))
         raise NotFound("The log is not kept.")
 
-    async def api(self, run_id: str, node: str) -> Text:
+    async def api(self, log: PodLog, node: str) -> Text:
         """The pod's, or the archive's, by the API server; it never follows."""
-        path = f"/apis/v1alpha1/runs/{run_id}/nodes/{quote(node, safe='')}/log"
+        path = f"/apis/v1alpha1/runs/{log.run_id}/nodes/{quote(node, safe='')}/log"
         return await _log(self._endpoint, path, ())
 
-    async def ui(self, run_id: str, pod: Pod, namespace: str) -> Text:
+    async def ui(self, log: PodLog) -> Text:
         """The pod's, or the archive's, by the UI server."""
-        query = [("podname", pod.name), ("runid", run_id)]
-        if namespace:
-            query.append(("podnamespace", namespace))
+        query = [("podname", log.pod.name), ("runid", log.run_id), ("createdat", log.day)]
+        if log.namespace:
+            query.append(("podnamespace", log.namespace))
         return await _log(self._ui, "/k8s/pod/logs", query)
 
 
