@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import json
 import random
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
-from ...errors import (
-    BadInput,
-    BadUpstream,
-    Conflict,
-    Forbidden,
-    NotFound,
-    PipelinesError,
-    SignInNeeded,
-    UnsupportedFeature,
-    UpstreamError,
-)
+from ...errors import BadUpstream, PipelinesError, SignInNeeded, UpstreamError
 from ..base import Stream
 from . import failures
 from .failures import AsErrors
@@ -44,16 +32,6 @@ MAX_JSON = 64 << 20
 #: As much as asyncio reads at once; in httpx's own 64 KiB a download costs twice the processor.
 httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 256 << 10
 _RETRIED = frozenset({429, 500, 502, 503, 504})
-_ERRORS: Mapping[int, type[PipelinesError]] = {
-    400: BadInput,
-    401: SignInNeeded,
-    403: Forbidden,
-    404: NotFound,
-    405: UnsupportedFeature,
-    409: Conflict,
-    412: Conflict,
-    501: UnsupportedFeature,
-}
 
 
 @dataclass(frozen=True)
@@ -183,7 +161,7 @@ class Endpoint:
             reason = str(content.get("message") or content.get("error") or "")
         except (ValueError, AttributeError, RecursionError):
             reason = ""
-        kind = _ERRORS.get(status, UpstreamError)
+        kind = failures.ERRORS.get(status, UpstreamError)
         said = self.excerpt(reason.encode(), 600) if reason else f"HTTP {status}"
         return kind(f"{self.host} answered: {said}")
 
@@ -203,13 +181,13 @@ class Endpoint:
                     raise
                 pause: float | None = None
             else:
-                if not renewed and self._may_renew(response, request, signed) and again:
+                if self._may_renew(response, request, signed) and again and not renewed:
                     await response.aclose()
                     renewed = True
                     continue
                 if not (again and response.status_code in _RETRIED and attempt < retries):
                     return response
-                pause = _retry_after(response)
+                pause = failures.retry_after(response)
                 if pause is not None and pause > MAX_RETRY_AFTER:
                     return response
                 await response.aclose()
@@ -221,8 +199,13 @@ class Endpoint:
         self, response: httpx.Response, request: _Request, signed: Mapping[str, str]
     ) -> bool:
         """Whether it was the sign-in that was refused, and another one can be made."""
-        refused = isinstance(self._signed_out(response, html=request.html), SignInNeeded)
-        return refused and self._sign_in is not None and self._sign_in.refused(signed)
+        if self._sign_in is None:
+            return False
+        if isinstance(self._signed_out(response, html=request.html), SignInNeeded):
+            return self._sign_in.refused(signed)
+        if response.is_success:
+            self._sign_in.accepted(signed)
+        return False
 
     async def _send(self, request: _Request, signed: Mapping[str, str]) -> httpx.Response:
         built = self._client.build_request(
@@ -328,17 +311,3 @@ def opened_body(
             raise
 
     return Stream(pieces(), leave)
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the endpoint asks to wait; null where it does not say."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import email.utils
 import ssl
+from collections.abc import Mapping
+from datetime import datetime, timezone
 
 import httpx
 
-from ...errors import BadUpstream, Unreachable, UpstreamTimeout
+from ...errors import (
+    BadInput,
+    BadUpstream,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PipelinesError,
+    SignInNeeded,
+    Unreachable,
+    UnsupportedFeature,
+    UpstreamTimeout,
+)
 
 #: Seconds without a connection, or without a byte, after which a request is given up.
 CONNECT_TIMEOUT = 5.0
 IDLE_TIMEOUT = 30.0
+
+#: What an error status of the API is here.
+ERRORS: Mapping[int, type[PipelinesError]] = {
+    400: BadInput,
+    401: SignInNeeded,
+    403: Forbidden,
+    404: NotFound,
+    405: UnsupportedFeature,
+    409: Conflict,
+    412: Conflict,
+    501: UnsupportedFeature,
+}
 
 
 def timeout() -> httpx.Timeout:
@@ -99,3 +125,17 @@ def tls_reason(error: ssl.SSLError) -> str:
     if "WRONG_VERSION" in text or "HTTP_REQUEST" in text or "RECORD_LAYER" in text:
         return "it does not speak TLS at this port"
     return "the TLS handshake failed"
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the endpoint asks to wait; null where it does not say."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())

@@ -27,6 +27,10 @@ class SignInMethod(Protocol):
         """The endpoint refused these headers: whether others can be made, and forgets them."""
         ...
 
+    def accepted(self, headers: Mapping[str, str]) -> None:
+        """The endpoint let these headers pass."""
+        return
+
     def secrets(self) -> Sequence[str]:
         """What no text may show, should the endpoint echo it."""
         ...

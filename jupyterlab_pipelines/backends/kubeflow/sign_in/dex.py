@@ -87,7 +87,10 @@ class _Walk:
                 raise UpstreamError(
                     f"{_place(response)} answered HTTP {response.status_code} to the sign-in."
                 )
-            request = self._on_page(response, read_page(text))
+            found = read_page(text)
+            if self._given and not found.forms and self._is_host(response):
+                return  # signed in; whether it is the API's host shows in the first request
+            request = self._on_page(response, found)
         raise SignInNeeded(
             f"{self._host} redirects on and on instead of signing in.",
             next_step="Try it in a browser; give the connection a token or a session's cookie.",

@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .base import SignInMethod
+
 
 @dataclass(frozen=True)
-class Header:
+class Header(SignInMethod):
     """One header; a new value is the user's to give."""
 
     name: str

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....errors import SignInNeeded
+from .base import SignInMethod
 
 
-class KubeconfigSignIn:
+class KubeconfigSignIn(SignInMethod):
     """The current context's user, by Kubernetes' own client; a plugin runs when it is needed."""
 
     next_step = "Sign in as for kubectl: `kubectl get pods` must work in a terminal."

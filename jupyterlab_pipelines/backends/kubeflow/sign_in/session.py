@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 from ....errors import SignInNeeded
+from .base import SignInMethod
 
 #: Seconds before its end when a session is renewed.
 MARGIN = 60.0
-#: Seconds for which refused credentials are not tried again: accounts are locked otherwise.
+#: Seconds for which refused credentials are not tried again, doubled each time up to the longest:
+#: accounts are locked otherwise.
 PATIENCE = 60.0
+MAX_PATIENCE = 3600.0
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Session:
     until: float | None = None
 
 
-class SessionSignIn(ABC):
+class SessionSignIn(SignInMethod):
     """Signs in once for however many requests, and again before the session ends."""
 
     next_step = "Check the connection's user name and password."
@@ -32,7 +36,11 @@ class SessionSignIn(ABC):
     def __init__(self) -> None:
         self._session: Session | None = None
         self._signing_in = asyncio.Lock()
-        self._refusal: tuple[float, SignInNeeded] | None = None
+        #: Whether the present session has ever let a request pass.
+        self._good = False
+        self._refusal: SignInNeeded | None = None
+        self._refusals = 0
+        self._again_at = 0.0
 
     @abstractmethod
     async def sign_in(self) -> Session:
@@ -44,22 +52,34 @@ class SessionSignIn(ABC):
         async with self._signing_in:
             if (session := self._valid()) is not None:
                 return session.headers
-            if self._refusal is not None and time.monotonic() < self._refusal[0]:
-                error = self._refusal[1]
-                raise SignInNeeded(error.message, next_step=error.next_step)
+            if self._refusal is not None and monotonic() < self._again_at:
+                raise SignInNeeded(self._refusal.message, next_step=self._refusal.next_step)
             try:
                 self._session = await self.sign_in()
             except SignInNeeded as error:
-                self._refusal = (time.monotonic() + PATIENCE, error)
+                self._wait_after(error)
                 raise
-            self._refusal = None
+            self._good = False
             return self._session.headers
+
+    def accepted(self, headers: Mapping[str, str]) -> None:
+        """What was wrong before is over."""
+        self._good, self._refusal, self._refusals = True, None, 0
 
     def refused(self, headers: Mapping[str, str]) -> bool:
         """Forgets the session, unless another request has renewed it already."""
         if self._session is not None and self._session.headers == headers:
             self._session = None
+            if not self._good:
+                text = "The sign-in was accepted, but the host asks to sign in again."
+                step = "Check the connection's host: its path may be missing or another one."
+                self._wait_after(SignInNeeded(text, next_step=step))
         return True
+
+    def _wait_after(self, refusal: SignInNeeded) -> None:
+        self._refusal = refusal
+        self._again_at = monotonic() + min(MAX_PATIENCE, PATIENCE * 2**self._refusals)
+        self._refusals += 1
 
     def secrets(self) -> Sequence[str]:
         if self._session is None:

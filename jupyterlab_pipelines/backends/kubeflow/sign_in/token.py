@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ....errors import SignInNeeded
-from .base import clean_token
+from .base import SignInMethod, clean_token
 
 #: Seconds that a command has to print a token.
 COMMAND_TIMEOUT = 10.0
@@ -21,7 +21,7 @@ MAX_TOKEN = 64 << 10
 
 
 @dataclass
-class BearerToken:
+class BearerToken(SignInMethod):
     """A token by value, or the file, environment variable or command that gives it.
 
     A command is run once, and again when its token is refused; it may be slow.

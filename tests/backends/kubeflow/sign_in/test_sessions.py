@@ -18,8 +18,9 @@ from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, kubeflow_bac
 from jupyterlab_pipelines.backends.kubeflow.sign_in import session
 from jupyterlab_pipelines.backends.kubeflow.sign_in.iap import iap_sign_in
 from jupyterlab_pipelines.errors import SignInNeeded
-from jupyterlab_pipelines.models import IapSignIn, NewConnection, RunQuery, Submission
+from jupyterlab_pipelines.models import IapSignIn, NewConnection, Submission
 from tests.async_tests import in_loop
+from tests.backends.kubeflow.sign_in.asking import names
 from tests.kubeflow import Answer, Cluster, Request, serving
 from tests.kubeflow.doors import Ended, Gateway, TokenEndpoint
 
@@ -35,10 +36,6 @@ def cluster_with_a_run() -> Cluster:
 def backend_of(host: str, sign_in: dict[str, Any], **more: Any) -> KubeflowBackend:
     given = {"name": "team", "host": host, "sign_in": sign_in}
     return kubeflow_backend(NewConnection.model_validate(given), **more)
-
-
-async def names(backend: KubeflowBackend) -> list[str]:
-    return [run.display_name for run in (await backend.list_runs(RunQuery())).runs]
 
 
 async def refusal(backend: KubeflowBackend) -> str:
@@ -122,6 +119,37 @@ async def test_a_wrong_password_is_told_and_not_tried_again_and_again() -> None:
 
 
 @in_loop
+async def test_a_refusal_is_waited_out_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(session, "monotonic", lambda: clock[0])
+    gateway = Gateway(cluster_with_a_run())
+    async with serving(gateway.outside) as url:
+        backend = backend_of(f"{url}/pipeline", DEX | {"password": "wrong"})
+        for waited, tries in ((0, 1), (59, 1), (2, 2), (61, 2), (60, 3), (9999, 4)):
+            clock[0] += waited
+            with pytest.raises(SignInNeeded):
+                await names(backend)
+            assert gateway.wrong == tries
+        gateway.password = "wrong"  # the administrator has set it again
+        clock[0] += 9999
+        assert await names(backend) == ["train"]
+        await backend.close()
+
+
+@in_loop
+async def test_a_sign_in_that_changes_nothing_is_not_made_again_and_again() -> None:
+    gateway = Gateway(cluster_with_a_run())
+    async with serving(gateway.outside) as url:
+        backend = backend_of(f"{url}/elsewhere", DEX)  # the dashboard's page
+        for _ in range(5):
+            with pytest.raises(SignInNeeded) as caught:
+                await names(backend)
+        assert "path" in caught.value.next_step
+        assert gateway.logins <= 1
+        await backend.close()
+
+
+@in_loop
 async def test_a_password_is_never_sent_to_another_origin_than_its_page_is_of() -> None:
     stolen: list[bytes] = []
 
@@ -192,7 +220,7 @@ async def test_a_header_of_the_users_own_signs_in() -> None:
     async with serving(cluster) as url:
         given = {"name": "t", "host": url, "namespace": "team-a", "sign_in": header}
         backend = kubeflow_backend(NewConnection.model_validate(given))
-        await names(backend)
+        assert await names(backend, namespace="team-a") == []
         assert cluster.seen[-1].headers["kubeflow-userid"] == "ada@example.com"
         await backend.close()
 

@@ -11,8 +11,9 @@ import pytest
 from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, kubeflow_backend
 from jupyterlab_pipelines.backends.kubeflow.sign_in import token
 from jupyterlab_pipelines.errors import SignInNeeded
-from jupyterlab_pipelines.models import NewConnection, RunQuery
+from jupyterlab_pipelines.models import NewConnection
 from tests.async_tests import in_loop
+from tests.backends.kubeflow.sign_in.asking import names
 from tests.kubeflow import Cluster, serving
 
 CANARY = "canary-9c2e"
@@ -40,7 +41,7 @@ async def test_a_mounted_token_is_read_for_each_request(tmp_path: Path) -> None:
             cluster.users = {f"token-{number}": "ada"}
             file.write_text(f"token-{number}\n")
             started = time.monotonic()
-            await backend.list_runs(RunQuery())
+            await names(backend)
             assert time.monotonic() - started < 2
         assert not [one for one in cluster.seen if not one.user]
         await backend.close()
@@ -59,10 +60,10 @@ async def test_a_command_is_run_once_and_again_when_its_token_is_refused(tmp_pat
     async with serving(cluster) as url:
         backend = backend_of(url, command=printing(tmp_path, code))
         for _ in range(3):
-            await backend.list_runs(RunQuery())
+            await names(backend)
         assert counter.read_text() == "1"
         cluster.users = {"token-2": "ada"}
-        await backend.list_runs(RunQuery())
+        await names(backend)
         assert counter.read_text() == "2"
         await backend.close()
 
@@ -87,7 +88,7 @@ async def test_a_command_that_fails_is_told_without_what_it_says(
     async with serving(cluster) as url:
         backend = backend_of(url, command=printing(tmp_path, code))
         with pytest.raises(SignInNeeded, match=said) as caught:
-            await backend.list_runs(RunQuery())
+            await names(backend)
         assert CANARY not in f"{caught.value.message}{caught.value.next_step}"
         assert not cluster.seen
         await backend.close()
@@ -98,5 +99,5 @@ async def test_a_command_that_fails_is_told_without_what_it_says(
 async def test_a_command_that_cannot_be_run_is_told(command: str) -> None:
     backend = backend_of("http://127.0.0.1:9", command=command)
     with pytest.raises(SignInNeeded, match="command failed"):
-        await backend.list_runs(RunQuery())
+        await names(backend)
     await backend.close()
