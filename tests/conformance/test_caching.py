@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import venv
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,35 +13,38 @@ import pytest
 
 from tests.conformance.desk import Desk, Ended
 
-TASKS = ["stamp", "stamp-2", "stamp-again", "stamp-again-2", "read"]
-Cached = Callable[..., list[str]]
+
+@pytest.fixture(scope="module")
+def first(desk: Desk) -> Ended:
+    """The run that the others of this module find in the cache."""
+    return execute(desk)
 
 
-@pytest.fixture
-def cached(desk: Desk, request: pytest.FixtureRequest) -> Cached:
-    """Runs the pipeline `cached` under a name of the test's own; which tasks were cached."""
-
-    def run(**parameters: Any) -> list[str]:
-        ended = execute(desk, request.node.name, **parameters)
-        assert ended.state == "SUCCEEDED"
-        return sorted(name for name, state in ended.states.items() if state == "CACHED")
-
+def execute(desk: Desk, name: str = "cached", **options: Any) -> Ended:
+    """A run of the pipeline `cached` under a name that only these tests use."""
+    spec: Any = desk.spec("caching.cached")["pipeline_spec"]
+    spec["pipelineInfo"]["name"] = name
+    parameters = options.pop("parameters", {})
+    run = desk.run(
+        "caching.cached", parameters, **{"pipeline_spec": spec, "caching": None, **options}
+    )
+    assert run.state == "SUCCEEDED"
     return run
 
 
-def execute(desk: Desk, name: str, **parameters: Any) -> Ended:
-    spec: Any = desk.spec("caching.cached")["pipeline_spec"]
-    spec["pipelineInfo"]["name"] = name
-    return desk.run("caching.cached", parameters, pipeline_spec=spec, caching=None)
+def hits(run: Ended) -> list[str]:
+    return sorted(name for name, state in run.states.items() if state == "CACHED")
 
 
-def test_an_equal_task_is_found_and_its_outputs_are_the_first_ones(desk: Desk) -> None:
-    first = execute(desk, "equal")
-    second = execute(desk, "equal")
+def test_an_equal_task_is_found_and_its_outputs_are_the_first_ones(
+    desk: Desk, first: Ended
+) -> None:
+    assert hits(first) == []
+    second = execute(desk)
     assert second.states == {
         "stamp": "CACHED",
         "read": "CACHED",
-        "stamp-2": "SUCCEEDED",
+        "stamp-2": "SUCCEEDED",  # which asks not to be
         "stamp-again": "CACHED",
         "stamp-again-2": "CACHED",
     }
@@ -56,46 +58,44 @@ def test_an_equal_task_is_found_and_its_outputs_are_the_first_ones(desk: Desk) -
     assert (source.run_id, source.task_id) == (first.run_id, "stamp")
 
 
-def test_other_inputs_miss_but_a_key_of_the_tasks_own_hits(cached: Cached) -> None:
-    assert cached() == []
-    assert cached(free="b") == ["read", "stamp", "stamp-again"]
-    assert cached(number=4) == ["stamp-again", "stamp-again-2"]
+def test_other_inputs_miss_but_a_key_of_the_tasks_own_hits(desk: Desk, first: Ended) -> None:
+    assert hits(execute(desk, parameters={"free": "b"})) == ["read", "stamp", "stamp-again"]
+    assert hits(execute(desk, parameters={"number": 4})) == ["stamp-again", "stamp-again-2"]
 
 
-def test_another_pipeline_misses(desk: Desk) -> None:
-    assert "CACHED" not in execute(desk, "one pipeline").states.values()
-    assert "CACHED" not in execute(desk, "another pipeline").states.values()
+def test_another_pipeline_misses(desk: Desk, first: Ended) -> None:
+    assert hits(execute(desk, "another")) == []
 
 
-def test_a_run_may_switch_caching_off(desk: Desk) -> None:
-    execute(desk, "off")
-    spec: Any = desk.spec("caching.cached")["pipeline_spec"]
-    spec["pipelineInfo"]["name"] = "off"
-    again = desk.run("caching.cached", {}, pipeline_spec=spec, caching=False)
-    assert "CACHED" not in again.states.values()
+def test_a_run_may_switch_caching_off(desk: Desk, first: Ended) -> None:
+    assert hits(execute(desk, caching=False)) == []
 
 
-def test_a_hit_whose_files_are_gone_is_a_miss(desk: Desk, cached: Cached) -> None:
-    first = execute(desk, "test_a_hit_whose_files_are_gone_is_a_miss")
-    (artifact,) = first.artifacts("stamp", "out")
+def test_another_python_makes_its_own(desk: Desk, first: Ended, tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv", symlinks=True)
+    assert hits(execute(desk, interpreter=sys.executable))
+    assert hits(execute(desk, interpreter=str(tmp_path / "venv" / "bin" / "python"))) == []
+    assert hits(execute(desk, interpreter=str(tmp_path / "venv" / "bin" / "python3")))
+    assert hits(execute(desk))
+
+
+def test_a_hit_whose_files_are_gone_is_a_miss(desk: Desk) -> None:
+    (artifact,) = execute(desk, "gone").artifacts("stamp", "out")
     Path(artifact.uri).unlink()
-    assert cached() == ["stamp-again", "stamp-again-2"]
-    assert cached() == ["read", "stamp", "stamp-again", "stamp-again-2"]
+    assert hits(execute(desk, "gone")) == ["stamp-again", "stamp-again-2"]
+    assert hits(execute(desk, "gone")) == ["read", "stamp", "stamp-again", "stamp-again-2"]
 
 
 def test_a_failure_is_never_taken_from_the_cache(desk: Desk) -> None:
     parameters = {"folder": "FILES"}
-    first = desk.run("caching.failed_once", parameters, caching=None)
-    assert first.error_of("one-then-fail") == "ValueError: the first time"
-    second = desk.run("caching.failed_once", parameters, caching=None)
-    assert second.output("one-then-fail") == "the second time"
-    third = desk.run("caching.failed_once", parameters, caching=None)
-    assert third.state_of("one-then-fail") == "CACHED"
+    runs = [desk.run("caching.failed_once", parameters, caching=None) for _ in range(3)]
+    assert runs[0].error_of("one-then-fail") == "ValueError: the first time"
+    assert runs[1].output("one-then-fail") == "the second time"
+    assert runs[2].state_of("one-then-fail") == "CACHED"
 
 
-def test_the_key_is_kubeflows(desk: Desk) -> None:
+def test_the_key_is_kubeflows(desk: Desk, first: Ended) -> None:
     """Made here as its driver makes it: protobuf's JSON of a CacheKey, sorted, SHA-256."""
-    run = execute(desk, "key")
     spec: Any = desk.spec("caching.cached")["pipeline_spec"]
     container = spec["deploymentSpec"]["executors"]["exec-stamp"]["container"]
     key = {
@@ -112,32 +112,12 @@ def test_the_key_is_kubeflows(desk: Desk) -> None:
             "cmdArgs": [*container["command"], *container["args"]],
         },
     }
-    assert run.task("stamp").cache_key == sha256(go_json(key).encode()).hexdigest()
+    assert first.task("stamp").cache_key == sha256(go_json(key).encode()).hexdigest()
     own = sha256(b"comp-stamp-again\0my key").hexdigest()
-    assert run.task("stamp-again").cache_key == own
+    assert first.task("stamp-again").cache_key == own
 
 
 def go_json(value: Any) -> str:
     """JSON as Go's encoding/json writes it."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def test_another_python_makes_its_own(desk: Desk, tmp_path: Path) -> None:
-    other = tmp_path / "venv"
-    venv.create(other, symlinks=True)
-    spec: Any = desk.spec("caching.cached")["pipeline_spec"]
-    spec["pipelineInfo"]["name"] = "pythons"
-
-    def cached_on(interpreter: str | None) -> bool:
-        run = desk.run(
-            "caching.cached", {}, pipeline_spec=spec, caching=None, interpreter=interpreter
-        )
-        assert run.state == "SUCCEEDED"
-        return "CACHED" in run.states.values()
-
-    assert not cached_on(None)
-    assert cached_on(sys.executable)
-    assert not cached_on(str(other / "bin" / "python"))
-    assert cached_on(str(other / "bin" / "python3"))
-    assert cached_on(None)

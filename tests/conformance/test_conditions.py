@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -92,29 +93,41 @@ def test_an_optional_value_that_is_given_is_compared(run: Ended) -> None:
 TEXT = "inputs.parameter_values['pipelinechannel--text']"
 
 
-@pytest.mark.parametrize(
-    ("condition", "reason"),
-    [
-        (TEXT, 'it gives "x", not true or false'),
-        ("inputs.parameter_values['other'] == 'x'", 'there is no "other"'),
-        (f"int({TEXT}) > 2", 'int("x") is not a whole number'),
-        (f"{TEXT} > 2", "cannot be compared"),
-        (f"parseJson({TEXT})['a'] == 1", "is not JSON"),
-    ],
-)
-def test_a_condition_without_a_truth_fails_its_task_and_says_why(
-    desk: Desk, condition: str, reason: str
-) -> None:
+BROKEN = {
+    TEXT: 'it gives "x", not true or false',
+    "inputs.parameter_values['other'] == 'x'": 'there is no "other"',
+    f"int({TEXT}) > 2": 'int("x") is not a whole number',
+    f"{TEXT} > 2": "cannot be compared",
+    f"parseJson({TEXT})['a'] == 1": "is not JSON",
+}
+
+
+@pytest.fixture(scope="module")
+def broken(desk: Desk) -> Ended:
+    """A run with a task `broken-<i>` for each condition, which the SDK would not write."""
     spec: Any = desk.spec("conditions.broken")["pipeline_spec"]
-    spec["root"]["dag"]["tasks"]["condition-1"]["triggerPolicy"]["condition"] = condition
-    run = desk.run("conditions.broken", {}, pipeline_spec=spec)
-    assert run.state == "FAILED"
-    assert run.error_of("condition-1").startswith(f"Its condition `{condition}` fails: ")
-    assert reason in run.error_of("condition-1")
-    assert run.error
-    assert reason in run.error
-    assert run.state_of("condition-1/mark") == "SKIPPED"
-    assert run.state_of("say") == "SUCCEEDED"
+    tasks = spec["root"]["dag"]["tasks"]
+    task = json.dumps(tasks.pop("condition-1"))
+    for index, condition in enumerate(BROKEN):
+        policy = {"triggerPolicy": {"condition": condition}}
+        tasks[f"broken-{index}"] = {**json.loads(task), **policy}
+    return desk.run("conditions.broken", {}, pipeline_spec=spec)
+
+
+@pytest.mark.parametrize(("index", "condition"), list(enumerate(BROKEN)))
+def test_a_condition_without_a_truth_fails_its_task_and_says_why(
+    broken: Ended, index: int, condition: str
+) -> None:
+    error = broken.error_of(f"broken-{index}")
+    assert error.startswith(f"Its condition `{condition}` fails: ")
+    assert BROKEN[condition] in error
+    assert broken.state_of(f"broken-{index}/mark") == "SKIPPED"
+
+
+def test_such_a_failure_is_the_runs_and_no_other_tasks(broken: Ended) -> None:
+    assert broken.state == "FAILED"
+    assert broken.error == f"broken-0: {broken.error_of('broken-0')}"
+    assert broken.state_of("say") == "SUCCEEDED"
 
 
 @pytest.mark.run("conditions.beside_a_failure")
