@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import threading
 from datetime import datetime, timezone
@@ -21,6 +22,17 @@ from .routes import Desk, handlers
 CARE_INTERVAL = 60.0
 #: Seconds that a recurring run which is being fired has to be fired, when the server stops.
 KEEPER_PATIENCE = 5.0
+
+
+@functools.cache
+def _settle_memory() -> None:
+    """Has collections leave alone, from now on, what this process has loaded: it stays anyway.
+
+    Else each full one would walk all of it again, and hold the event loop up for a tenth of a
+    second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class PipelinesApp(ExtensionApp):
@@ -70,10 +82,7 @@ class PipelinesApp(ExtensionApp):
     def _keep_engine(self) -> None:
         """Picks up what an earlier server left, then fires recurring runs until this one stops."""
         self._reconcile()
-        # What is loaded by now stays. Without this every full collection would walk all of it
-        # again, and hold the event loop up for a tenth of a second.
-        gc.collect()
-        gc.freeze()
+        _settle_memory()
         with contextlib.suppress(Exception):  # the engine cannot be used: that is logged by now
             self.connections.local_backend().fire_recurring_runs(self._stopping)
 
