@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -99,10 +98,8 @@ async def _passed_on(world: World) -> bytes:
     return b"".join([piece async for piece in answer.body])
 
 
-#: No list is like the one before: that one could be answered again without a request.
-_SIZES = itertools.cycle(range(1, 200))
 READINGS: dict[str, Reading] = {
-    "list": lambda world: world.backend.list_runs(RunQuery(page_size=next(_SIZES))),
+    "list": lambda world: world.backend.list_runs(RunQuery()),
     "run": lambda world: world.backend.get_run(world.run.id),
     "graph": lambda world: world.backend.get_graph(world.run.id),
     "changes": lambda world: world.backend.changes(None),
@@ -276,9 +273,9 @@ async def test_a_rotated_token_is_read_again(tmp_path: Path) -> None:
         assert len((await backend.list_runs(RunQuery())).runs) == 1
         current = "second"
         with pytest.raises(SignInNeeded):
-            await backend.list_runs(RunQuery(page_size=5))
+            await backend.list_runs(RunQuery())
         file.write_text("second")
-        assert len((await backend.list_runs(RunQuery(page_size=5))).runs) == 1
+        assert len((await backend.list_runs(RunQuery())).runs) == 1
         await backend.close()
 
 

@@ -12,15 +12,16 @@ from ...models import LogChunk
 
 T = TypeVar("T")
 
-#: Seconds that an answer serves whoever else asks for it.
-FRESH = 1.0
+#: Seconds that a piece of a log serves whoever else reads along.
+_FRESH = 1.0
 _KEPT = 64
 
 
 class Shared(Generic[T]):
-    """Answers by key: each serves those who ask while it is fetched, and for `FRESH` seconds."""
+    """Answers by key: each serves those who ask while it is fetched, and for `fresh` seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, fresh: float = 0.0) -> None:
+        self._fresh = fresh
         self._answers: OrderedDict[Hashable, tuple[float, T]] = OrderedDict()
         self._under_way: dict[Hashable, asyncio.Task[T]] = {}
 
@@ -32,7 +33,7 @@ class Shared(Generic[T]):
     ) -> T:
         """Another's answer if it is `good` for this one who asks; else one by `ask`."""
         answer = self._answers.get(key)
-        if answer and time.monotonic() - answer[0] < FRESH and good(answer[1]):
+        if answer and time.monotonic() - answer[0] < self._fresh and good(answer[1]):
             return answer[1]
         task = self._under_way.get(key)
         if task is not None:
@@ -60,7 +61,7 @@ class Shared(Generic[T]):
         if self._under_way.get(key) is not task:
             return  # something was changed meanwhile
         del self._under_way[key]
-        if not failed:
+        if not failed and self._fresh:
             self._answers[key] = (time.monotonic(), task.result())
             self._answers.move_to_end(key)
             while len(self._answers) > _KEPT:
@@ -75,7 +76,7 @@ class SharedLogs:
     """
 
     def __init__(self) -> None:
-        self._pieces: Shared[LogChunk] = Shared()
+        self._pieces: Shared[LogChunk] = Shared(_FRESH)
         self._newest: OrderedDict[Hashable, tuple[int, int]] = OrderedDict()
 
     async def get(
