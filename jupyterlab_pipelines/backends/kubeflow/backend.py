@@ -61,13 +61,16 @@ class KubeflowBackend:
         ui: Endpoint | None = None,
         artifact_hosts: Sequence[str] = (),
         stores: Sequence[ObjectStore] = (),
+        artifacts_ca: str | None = None,
         tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._endpoint = Endpoint(host, sign_in, tls=tls, transport=transport, sleep=sleep)
         self._ui = ui or self._endpoint
-        self._artifacts = Artifacts(self._endpoint, self._ui, hosts=artifact_hosts, stores=stores)
+        self._artifacts = Artifacts(
+            self._endpoint, self._ui, hosts=artifact_hosts, stores=stores, ca_file=artifacts_ca
+        )
         self._logs = Logs(self._endpoint, self._ui, self._artifacts)
         self._namespace = namespace
         self._listing = Listing(self._endpoint, namespace)

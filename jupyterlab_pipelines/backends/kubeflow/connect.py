@@ -45,5 +45,6 @@ def _backend(
         ui=ui,
         artifact_hosts=settings.artifact_hosts,
         stores=settings.stores,
+        artifacts_ca=settings.ca_file,
         tls=tls,
     )

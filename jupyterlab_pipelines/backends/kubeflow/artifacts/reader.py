@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....errors import (
+    BadInput,
     Forbidden,
     NotFound,
     PipelinesError,
@@ -31,7 +32,8 @@ class Artifacts:
     """The artifacts of an endpoint, read through its UI server at `ui` or from where they lie.
 
     The UI server comes first: it has the credentials. Where the connection itself names a store,
-    that store does: it knows sizes and ranges.
+    that store does: it knows sizes and ranges. `ca_file` has certificates to trust of stores and
+    hosts, beside the system's.
     """
 
     def __init__(
@@ -41,22 +43,25 @@ class Artifacts:
         *,
         hosts: Sequence[str] = (),
         stores: Sequence[ObjectStore] = (),
-        web: WebHosts | None = None,
+        ca_file: str | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._ui = UiServer(ui)
-        self._stores = Stores(stores)
+        self._stores = Stores(stores, ca_file)
         self._volumes = Volumes(stores)
-        self._web = web or WebHosts(hosts)
+        self._web = WebHosts(hosts, ca_file=ca_file)
+        #: Whether the API has a route for an artifact's bytes; true until it has not.
+        self._by_id = True
 
     async def open(self, wanted: Wanted, start: int = 0, end: int | None = None) -> ArtifactContent:
         """The bytes `[start, end)`. Raises NotFound, UnsupportedFeature, or names each try."""
-        if wanted.uid:
+        if wanted.uid and (self._by_id or "://" not in wanted.uri):
             try:
                 return await open_by_id(self._endpoint, wanted, start, end)
-            except (NotFound, UnsupportedFeature):
+            except (NotFound, UnsupportedFeature, BadInput):
                 if "://" not in wanted.uri:
                     raise
+                self._by_id = False
         place = read_place(wanted.uri)
 
         async def raw(start: int, end: int | None) -> ArtifactContent:

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -48,8 +49,9 @@ class Stores:
 
     title = "the store itself"
 
-    def __init__(self, settings: Sequence[ObjectStore]) -> None:
+    def __init__(self, settings: Sequence[ObjectStore], ca_file: str | None = None) -> None:
         self._settings = settings
+        self._ca_file = ca_file
         self._opened: dict[tuple[str, str, str, str], Any] = {}
 
     def configured(self, place: Place) -> ObjectStore | None:
@@ -85,7 +87,7 @@ class Stores:
         key = (place.scheme, place.bucket, endpoint, region)
         if key not in self._opened:
             with _explained(place):
-                self._opened[key] = _client(place, settings, endpoint, region)
+                self._opened[key] = _client(place, settings, endpoint, region, self._ca_file)
         return self._opened[key]
 
 
@@ -110,7 +112,11 @@ def _unknown_store(place: Place, endpoint: str, secret: str) -> UnsupportedFeatu
 
 
 def _client(
-    place: Place, settings: ObjectStore | None, endpoint: str, region: str
+    place: Place,
+    settings: ObjectStore | None,
+    endpoint: str,
+    region: str,
+    ca_file: str | None,
 ) -> S3Store | GCSStore:
     try:
         from obstore.store import GCSStore, S3Store
@@ -126,6 +132,8 @@ def _client(
         # The clouds' own addresses are https; another one was named by the environment.
         "allow_http": True,
     }
+    if ca_file and endpoint:
+        client["root_certificate"] = Path(ca_file).read_bytes()
     retries: Any = _RETRIES
     if place.scheme == "gs":
         return GCSStore(place.bucket, client_options=client, retry_config=retries)

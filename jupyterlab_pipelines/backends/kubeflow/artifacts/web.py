@@ -24,6 +24,7 @@ from ....errors import (
 )
 from ...base import ArtifactContent
 from ..failures import AsErrors, timeout
+from ..tls import Certificates
 from .answers import content_of, range_header
 from .place import Place, media_type
 from .source import Wanted
@@ -61,13 +62,18 @@ class WebHosts:
         allowed: Sequence[str],
         resolve: Resolve = resolved,
         *,
+        ca_file: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._allowed = {one.strip().lower().rstrip("/") for one in allowed}
         self._resolve = resolve
         # No proxy of the environment: it would resolve the name once more.
         self._client = httpx.AsyncClient(
-            transport=transport, timeout=timeout(), follow_redirects=False, trust_env=False
+            transport=transport,
+            verify=Certificates(ca_file).context(),
+            timeout=timeout(),
+            follow_redirects=False,
+            trust_env=False,
         )
 
     async def open(

@@ -31,7 +31,9 @@ from jupyterlab_pipelines.errors import (
 from jupyterlab_pipelines.models import ObjectStore
 from tests.async_tests import in_loop
 from tests.backends.kubeflow.artifacts.object_store import S3Server, metered, s3_server
+from tests.backends.kubeflow.sign_in.certificates import Authority
 from tests.kubeflow import Answer, Cluster, Request, serving
+from tests.kubeflow.doors import tls
 
 MIB = 1 << 20
 ODD = "größe #1 %41 a+b?x=1&y.txt"
@@ -189,6 +191,16 @@ async def test_given_keys_are_not_mixed_with_the_environments(
     assert cluster.seen
     assert "canary" not in str([request.headers for request in cluster.seen])
     assert "Credential=minio/" in cluster.seen[0].headers["authorization"]
+
+
+@in_loop
+async def test_a_store_behind_a_private_authority(s3: S3Server, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    async with tls(s3.url, authority.server()) as url:
+        trusting = Stores([store(url)], str(authority.file))
+        assert await read(await opened(trusting, "minio://mlpipeline/big.bin", 0, 9)) == BIG[:9]
+        with pytest.raises(Unreachable):
+            await opened(Stores([store(url)]), "minio://mlpipeline/big.bin", 0, 9)
 
 
 @in_loop

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import pytest
 
 from jupyterlab_pipelines.backends.base import ArtifactContent
+from jupyterlab_pipelines.backends.kubeflow.artifacts import web
 from jupyterlab_pipelines.backends.kubeflow.artifacts.place import read_place
 from jupyterlab_pipelines.backends.kubeflow.artifacts.source import Wanted
 from jupyterlab_pipelines.backends.kubeflow.artifacts.web import WebHosts
 from jupyterlab_pipelines.errors import Forbidden, NotFound, UnsupportedFeature, UpstreamError
 from tests.async_tests import in_loop
+from tests.backends.kubeflow.sign_in.certificates import Authority
+from tests.kubeflow.doors import tls
 
 CONTENT = bytes(range(256)) * 100
 
@@ -158,6 +162,25 @@ async def test_the_address_that_was_checked_is_the_one_spoken_to(scheme: str) ->
     # The certificate has to be the name's, not the address's.
     assert request.extensions["sni_hostname"] == "data.example.com"
     assert resolver.asked == ["data.example.com"]
+
+
+@in_loop
+async def test_a_certificate_is_the_names_not_the_addresss(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(web, "_is_inside", lambda address: False)  # it is here, all the same
+    authority = Authority(tmp_path)
+    async with listening(http(CONTENT)) as listener:
+        plain = f"http://127.0.0.1:{listener.port}"
+        for named, trusted in (("data.example.com", True), ("other.example.com", False)):
+            async with tls(plain, authority.server(host=named), "data.example.com") as url:
+                host = url.removeprefix("https://")
+                hosts = WebHosts([host], Resolver("127.0.0.1"), ca_file=str(authority.file))
+                if trusted:
+                    assert await opened(hosts, f"{url}/x") == CONTENT
+                else:
+                    with pytest.raises(UpstreamError, match="certificate"):
+                        await opened(hosts, f"{url}/x")
 
 
 @in_loop
