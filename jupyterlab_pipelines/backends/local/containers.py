@@ -160,6 +160,8 @@ class Keeper:
             raise TaskFailure(f"{self.order.tool} does not answer.") from None
         if done.returncode != 0:
             raise TaskFailure(_last_line(done.stderr))
+        if words[0] == "create" and done.stderr:  # a limit that cannot be kept, for example
+            print(f"[{done.stderr.strip()}]", flush=True)  # noqa: T201
         return done.stdout
 
     # --- the image -----------------------------------------------------------------------------
