@@ -86,6 +86,13 @@ def test_a_hit_whose_files_are_gone_is_a_miss(desk: Desk) -> None:
     assert hits(execute(desk, "gone")) == ["read", "stamp", "stamp-again", "stamp-again-2"]
 
 
+def test_what_is_imported_anew_is_another_artifact(desk: Desk) -> None:
+    parameters = {"uri": "FILES/data.txt"}
+    runs = [desk.run("caching.imported", parameters, caching=None) for _ in range(2)]
+    assert [hits(run) for run in runs] == [[], ["read"]]
+    assert runs[1].output("read-2") == "imported"
+
+
 def test_a_failure_is_never_taken_from_the_cache(desk: Desk) -> None:
     parameters = {"folder": "FILES"}
     runs = [desk.run("caching.failed_once", parameters, caching=None) for _ in range(3)]

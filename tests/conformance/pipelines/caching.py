@@ -50,3 +50,11 @@ def one_then_fail(folder: str) -> str:
 @dsl.pipeline
 def failed_once(folder: str) -> None:
     one_then_fail(folder=folder)
+
+
+@dsl.pipeline
+def imported(uri: str) -> None:
+    known = dsl.importer(artifact_uri=uri, artifact_class=dsl.Dataset)
+    read(data=known.output)
+    anew = dsl.importer(artifact_uri=uri, artifact_class=dsl.Dataset, reimport=True)
+    read(data=anew.output)
