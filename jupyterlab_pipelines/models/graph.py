@@ -98,6 +98,9 @@ class RunGraph(Model):
     tasks: dict[str, TaskStatus]
     artifacts: dict[str, ArtifactStatus]
     revision: int = Field(description="Counts this run's changes; grows.")
+    notes: list[str] = Field(
+        default_factory=list, description="What could not be read of the run, and why."
+    )
 
 
 class GraphDelta(Model):

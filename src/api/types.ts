@@ -606,6 +606,10 @@ export interface RunGraph {
    * Counts this run's changes; grows.
    */
   revision: number;
+  /**
+   * What could not be read of the run, and why.
+   */
+  notes: string[];
 }
 /**
  * The shape of a run. It changes only when a loop or a group unfolds.

@@ -61,6 +61,11 @@ export class RunModel implements IDisposable {
     return this._run;
   }
 
+  /** What could not be read of the run, and why. */
+  get notes(): readonly string[] {
+    return this._notes;
+  }
+
   get topology(): Topology | null {
     return this._topology;
   }
@@ -168,7 +173,10 @@ export class RunModel implements IDisposable {
     const artifacts = differing(this._artifacts, graph.artifacts);
     this._tasks = merged(this._tasks, graph.tasks, true);
     this._artifacts = merged(this._artifacts, graph.artifacts, true);
-    this._emit({ topology, run: this._setRun(graph.run), tasks, artifacts });
+    const notes = !sameJson(graph.notes, this._notes);
+    this._notes = graph.notes;
+    const run = this._setRun(graph.run) || notes;
+    this._emit({ topology, run, tasks, artifacts });
   }
 
   private _onEvent(event: Event): void {
@@ -248,6 +256,7 @@ export class RunModel implements IDisposable {
   private _nodes = new Map<string, TaskNode>();
   private _tasks: Record<string, TaskStatus> = {};
   private _artifacts: Record<string, ArtifactStatus> = {};
+  private _notes: readonly string[] = [];
   private _revision = -1;
   /** The newest revision told of before there was a graph to apply it to. */
   private _heard = -1;

@@ -115,6 +115,7 @@ class Readings:
                 for artifact_id, artifact in record.artifacts.items()
             },
             revision=0,
+            notes=list(reading.told.notes),
         )
         before = self._readings.get(run_id)
         previous = before.graph.revision if before else 0

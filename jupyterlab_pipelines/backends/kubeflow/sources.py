@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,19 +16,37 @@ from .building import built
 from .endpoint import Endpoint
 from .graph import Told, Workflow
 from .messages import understood
-from .mlmd import MetadataStore
+from .mlmd import MetadataStore, Snapshot
 
 T = TypeVar("T")
 
 #: Runs of which something is kept: a workflow of 10,000 nodes takes about 100 MiB.
 _KEPT = 8
 #: Seconds that a source may take, and how long it is left alone where it failed or is not there.
-_PATIENCE = 15.0
+_PATIENCE = 10.0
 _PAUSE = 10.0
 _LONG_PAUSE = 300.0
 #: Seconds after which a workflow is read again although the run itself looks the same: a pod that
 #: cannot begin shows nowhere else.
 _STALE = 10.0
+
+
+_GIVES = {
+    "metadata": ("ML Metadata", "artifacts, inputs and outputs"),
+    "workflow": ("The run's workflow", "attempts and the reasons of failures"),
+}
+_OFFLOADED = (
+    "Argo keeps this workflow's nodes in a database of its own, so attempts and the reasons of "
+    "failures are missing."
+)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """Until when a source is not asked, and why."""
+
+    until: float
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,7 @@ class Sources:
         self.metadata = MetadataStore(ui or endpoint)
         self._manifests: OrderedDict[str, _Manifest] = OrderedDict()
         self._last: OrderedDict[tuple[str, str], Any] = OrderedDict()
-        self._resting: dict[str, float] = {}
+        self._resting: dict[str, _Rest] = {}
 
     async def tell(self, run_id: str, content: Mapping[str, Any], final: bool) -> Told:
         """What there is of a run besides its own answer; nothing where that has it all."""
@@ -61,7 +79,26 @@ class Sources:
             self._ask("metadata", run_id, lambda: self.metadata.read(run_id)),
             self._ask("workflow", run_id, lambda: self._workflow(run_id, look, final)),
         )
-        return Told(content, metadata, workflow, look)
+        return Told(content, metadata, workflow, look, tuple(self._notes(metadata, workflow)))
+
+    def _notes(self, metadata: Snapshot | None, workflow: Workflow | None) -> Iterator[str]:
+        """What the user misses, and why."""
+        now = time.monotonic()
+        for source, told in (("metadata", metadata), ("workflow", workflow)):
+            rest = self._resting.get(source)
+            if (
+                rest is not None
+                and now < rest.until
+                and not (
+                    # Runs of kfp 1 are not in ML Metadata anyway.
+                    source == "metadata" and workflow is not None and not workflow.is_v2
+                )
+            ):
+                name, gives = _GIVES[source]
+                missing = "are missing" if told is None else "may be old"
+                yield f"{name} cannot be read, so {gives} {missing}. {rest.reason}"
+        if workflow is not None and workflow.offloaded:
+            yield _OFFLOADED
 
     def forget(self, run_id: str) -> None:
         """The run was acted upon: its workflow may differ although it looks the same."""
@@ -72,22 +109,25 @@ class Sources:
     ) -> T | None:
         """What a source says now; where it fails, what it said last."""
         key = (source, run_id)
-        if time.monotonic() < self._resting.get(source, 0.0):
-            last: T | None = self._last.get(key)
-            return last
-        try:
-            found = await asyncio.wait_for(ask(), _PATIENCE)
-        except (NotFound, Forbidden, UnsupportedFeature):
-            self._rest(source, _LONG_PAUSE)
-        except (PipelinesError, asyncio.TimeoutError):
-            self._rest(source, _PAUSE)
-        else:
-            _remember(self._last, key, found)
-            return found
-        return self._last.get(key)
+        rest = self._resting.get(source)
+        if rest is None or time.monotonic() >= rest.until:
+            try:
+                found = await asyncio.wait_for(ask(), _PATIENCE)
+            except (NotFound, Forbidden, UnsupportedFeature) as error:
+                self._rest(source, _LONG_PAUSE, error.message)
+            except PipelinesError as error:
+                self._rest(source, _PAUSE, error.message)
+            except asyncio.TimeoutError:
+                self._rest(source, _PAUSE, f"It has not answered for {_PATIENCE:.0f} s.")
+            else:
+                self._resting.pop(source, None)
+                _remember(self._last, key, found)
+                return found
+        last: T | None = self._last.get(key)
+        return last
 
-    def _rest(self, source: str, seconds: float) -> None:
-        self._resting[source] = time.monotonic() + seconds
+    def _rest(self, source: str, seconds: float, reason: str) -> None:
+        self._resting[source] = _Rest(time.monotonic() + seconds, reason)
 
     async def _workflow(self, run_id: str, look: str, final: bool) -> Workflow | None:
         kept = self._manifests.get(run_id)

@@ -62,6 +62,7 @@ export function graph(change: Partial<RunGraph> = {}): RunGraph {
     },
     artifacts: {},
     revision: 5,
+    notes: [],
     ...change
   };
 }

@@ -35,6 +35,9 @@ export function RunPanel(props: {
           <JumpToFailed model={model} trans={trans} />
         </Message>
       )}
+      {model.run.notes.map(note => (
+        <Message key={note} kind="warning" message={note} />
+      ))}
       <TabList
         label={trans.__('Run')}
         tabs={[

@@ -46,11 +46,13 @@ class Told:
     metadata: Snapshot | None = None
     workflow: Workflow | None = None
     look: str = ""
+    #: What a source could not tell, in the user's words.
+    notes: tuple[str, ...] = ()
 
     def same_as(self, other: Told) -> bool:
         """Whether nothing has changed: sources hand out the same object while it holds."""
         return (
-            self.look == other.look
+            (self.look, self.notes) == (other.look, other.notes)
             and self.metadata is other.metadata
             and self.workflow is other.workflow
         )

@@ -158,6 +158,13 @@ describe('Viewer', () => {
     expect(model.selected).toBe('load');
   });
 
+  it('says what could not be read of the run', async () => {
+    const note = 'ML Metadata cannot be read, so artifacts are missing.';
+    answer = async () => graph({ notes: [note] });
+    await show();
+    expect(screen.getByText(note)).toBeTruthy();
+  });
+
   it('filters the tasks by state and jumps to the failed one', async () => {
     answer = async () =>
       graph({
