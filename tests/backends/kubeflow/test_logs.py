@@ -50,7 +50,7 @@ class World:
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr(reader, "_FRESH", 0.0)
     monkeypatch.setattr(reader, "_LONGEST_FRESH", 0.0)
-    monkeypatch.setattr(sharing, "FRESH", 0.0)
+    monkeypatch.setattr(sharing, "_FRESH", 0.0)
     monkeypatch.setattr(readings, "_FRESH", 0.0)
     cluster = Cluster()
     pods = [{"name": f"train-{number}", "type": "EXECUTOR"} for number in (1, 2)]
