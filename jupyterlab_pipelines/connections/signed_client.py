@@ -75,6 +75,7 @@ class _Signer:
             try:
                 answer = request(method, url, query_params, {**(headers or {}), **signed}, **more)
                 if "text/html" not in (answer.getheader("Content-Type") or ""):
+                    self._sign_in.accepted(signed)
                     return answer
                 error = None
             except ApiException as raised:

@@ -317,6 +317,21 @@ async def test_a_kubeconfig_to_nowhere_is_passed_over(content: str) -> None:
     await connections.close()
 
 
+@in_loop
+async def test_where_nothing_is_found_nothing_is_said(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("INFO")
+    connections = Connections()
+    (local,) = await connections.list()
+    assert (local.name, local.state, local.preferred) == ("local", ConnectionState.READY, False)
+    assert local.message == ""
+    await connections.close()
+    output = capfd.readouterr()
+    assert not [record for record in caplog.records if record.name.startswith("jupyterlab")]
+    assert output.out + output.err == ""
+
+
 # --- finding is cheap ---------------------------------------------------------------------------
 
 

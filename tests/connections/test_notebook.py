@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import subprocess
@@ -158,17 +157,3 @@ def _the_namespace_is_switched(client: httpx.Client, team: Cluster) -> None:
     assert answer.status_code == 403
     assert choose("not/a/name").status_code == 400
     assert choose("team-a").json()["state"] == "ready"
-
-
-def test_where_nothing_is_found_nothing_is_said(places: Path) -> None:
-    with notebook(places, {}) as client:
-        known = kubeflow(client)
-        assert list(known) == ["local"]
-        assert known["local"] == {
-            "name": "local", "kind": "local", "host": "", "ui_host": "", "namespace": "",
-            "sign_in": "none", "found": "", "preferred": False, "state": "ready",
-            "message": "", "removable": False,
-        }  # fmt: skip
-    lines = (places / "lab.log").read_text().splitlines()
-    said = [line for line in lines if "pipelines" in line.lower() and "extension" not in line]
-    assert not [line for line in said if line.startswith(("[W", "[E"))], json.dumps(said)

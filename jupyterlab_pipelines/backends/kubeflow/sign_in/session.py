@@ -36,8 +36,8 @@ class SessionSignIn(SignInMethod):
     def __init__(self) -> None:
         self._session: Session | None = None
         self._signing_in = asyncio.Lock()
-        #: Whether the present session has ever let a request pass.
-        self._good = False
+        #: How many sessions were made since one let a request pass.
+        self._useless = 0
         self._refusal: SignInNeeded | None = None
         self._refusals = 0
         self._again_at = 0.0
@@ -59,18 +59,18 @@ class SessionSignIn(SignInMethod):
             except SignInNeeded as error:
                 self._wait_after(error)
                 raise
-            self._good = False
+            self._useless += 1
             return self._session.headers
 
     def accepted(self, headers: Mapping[str, str]) -> None:
         """What was wrong before is over."""
-        self._good, self._refusal, self._refusals = True, None, 0
+        self._useless, self._refusal, self._refusals = 0, None, 0
 
     def refused(self, headers: Mapping[str, str]) -> bool:
         """Forgets the session, unless another request has renewed it already."""
         if self._session is not None and self._session.headers == headers:
             self._session = None
-            if not self._good:
+            if self._useless > 1:
                 text = "The sign-in was accepted, but the host asks to sign in again."
                 step = "Check the connection's host: its path may be missing or another one."
                 self._wait_after(SignInNeeded(text, next_step=step))
