@@ -31,7 +31,6 @@ module.exports = {
     '<rootDir>/lib/',
     '<rootDir>/jupyterlab_pipelines/labextension'
   ],
-  passWithNoTests: true,
   reporters: ['default'],
   testRegex: 'src/.*/__tests__/.*\\.spec\\.tsx?$',
   verbose: false,

@@ -50,6 +50,8 @@ export const IPipelines = new Token<IPipelines>(
 export interface IRunsPanel {
   /** Name of the connection that the user looks at. */
   readonly connection: string;
+  /** The connection, once it is known what the user chose, else what the server prefers. */
+  settled(): Promise<string>;
   choose(connection: string): void;
 }
 

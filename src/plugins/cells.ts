@@ -47,7 +47,7 @@ export const cells: JupyterFrontEndPlugin<void> = {
         await runCells(notebook, {
           service,
           editors,
-          connection: panel?.connection ?? 'local',
+          connection: (await panel?.settled()) ?? 'local',
           caching: caching?.composite !== false,
           trans
         });

@@ -80,7 +80,7 @@ export const files: JupyterFrontEndPlugin<void> = {
         const { runPipeline } = await import('../views/submit/runPipeline');
         await runPipeline({
           service,
-          connection: panel?.connection ?? 'local',
+          connection: (await panel?.settled()) ?? 'local',
           file: PathExt.basename(path),
           text,
           trans

@@ -23,6 +23,9 @@ export function addConnectionActions(
     connections.find(named(args));
   const isRemote = (args: ReadonlyPartialJSONObject) =>
     meant(args)?.kind === 'kubeflow';
+  /** What comes by itself cannot be changed. */
+  const isOwn = (args: ReadonlyPartialJSONObject) =>
+    meant(args)?.removable ?? false;
 
   /** Opens the form and shows the connection that it stored. */
   const ask = async (
@@ -47,7 +50,8 @@ export function addConnectionActions(
   ): Promise<string | null> => {
     const { name, host, ui_host, namespace } = connection;
     if (!connection.removable) {
-      return ask({ ...options, proposal: { host, ui_host, namespace } });
+      const proposal = { host, ui_host, namespace };
+      return ask({ proposal, atSecret: options.atSecret });
     }
     try {
       return await ask({
@@ -68,7 +72,7 @@ export function addConnectionActions(
   });
 
   addAction(context, CommandIDs.editConnection, {
-    isEnabled: isRemote,
+    isEnabled: args => isOwn(args) || (!!args.secret && isRemote(args)),
     execute: args => {
       const connection = meant(args);
       return connection && open(connection, { atSecret: !!args.secret });
@@ -76,7 +80,7 @@ export function addConnectionActions(
   });
 
   addAction(context, CommandIDs.testConnection, {
-    isEnabled: isRemote,
+    isEnabled: isOwn,
     execute: args => {
       const connection = meant(args);
       return connection && open(connection, { test: true });
@@ -84,7 +88,7 @@ export function addConnectionActions(
   });
 
   addAction(context, CommandIDs.removeConnection, {
-    isEnabled: args => meant(args)?.removable ?? false,
+    isEnabled: isOwn,
     execute: async args => {
       const name = named(args);
       if (!(await confirmRemoval(name, trans))) {

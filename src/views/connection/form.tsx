@@ -42,7 +42,7 @@ export async function askForConnection(
     body: new ConnectionForm(editor, trans),
     accept: settings ? trans.__('Save') : trans.__('Add'),
     busy: settings ? trans.__('Saving…') : trans.__('Adding…'),
-    focus: atSecret ? 'input[data-sign-in]' : 'input',
+    focus: atSecret ? atSignIn(editor, trans) : 'input',
     className: 'jp-PipelinesConnectionForm',
     trans
   });
@@ -51,6 +51,16 @@ export async function askForConnection(
     void editor.test();
   }
   return asked;
+}
+
+/** Selector of the secret; where the method has none, of its first question, or of the method. */
+function atSignIn(
+  { draft }: ConnectionEditor,
+  trans: TranslationBundle
+): string {
+  const asked = questions(draft.method, draft.answers, trans);
+  const field = (asked.find(one => one.secret) ?? asked[0])?.field;
+  return field ? `[data-sign-in="${field}"]` : 'select';
 }
 
 class ConnectionForm extends ReactWidget implements IFormBody<string> {

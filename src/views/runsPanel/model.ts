@@ -78,6 +78,17 @@ export class RunsPanelModel implements IDisposable {
     }
   }
 
+  /** The connection, once it is known what the user chose, else what the server prefers. */
+  async settled(): Promise<string> {
+    const connections = this.service.connections.start();
+    await this.restored;
+    if (!this._isChosen) {
+      await soon(connections, PATIENCE_MS);
+      this._onConnectionsChanged();
+    }
+    return this.connection;
+  }
+
   /** How many runs are read at once. */
   setPageSize(size: number): void {
     this._pageSize = size;
@@ -150,12 +161,7 @@ export class RunsPanelModel implements IDisposable {
 
   /** Watches once it is known which connection the user wants to see. */
   private async _begin(): Promise<void> {
-    const connections = this.service.connections.start();
-    await this.restored;
-    if (!this._isChosen) {
-      await soon(connections, PATIENCE_MS);
-      this._onConnectionsChanged();
-    }
+    await this.settled();
     if (this._isVisible && !this._watch && !this._isDisposed) {
       this._startWatching();
     }

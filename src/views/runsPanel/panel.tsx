@@ -170,6 +170,15 @@ function Notices(props: {
   const { service, runs, connection } = model;
   useSignals(service.events.statusChanged);
   const shown = service.connections.find(connection);
+  const known = service.connections.namespaces(connection);
+  if (known?.multi_user && !known.current) {
+    return (
+      <Message
+        kind="info"
+        message={trans.__('Choose a namespace to see its runs.')}
+      />
+    );
+  }
   if (shown?.state === 'sign_in') {
     return (
       <Message
@@ -178,18 +187,11 @@ function Notices(props: {
       >
         {' '}
         <button type="button" className="jp-Pipelines-link" onClick={onSignIn}>
-          {trans.__('Renew sign-in…')}
+          {shown.removable
+            ? trans.__('Renew sign-in…')
+            : trans.__('Sign in another way…')}
         </button>
       </Message>
-    );
-  }
-  const known = service.connections.namespaces(connection);
-  if (known?.multi_user && !known.current) {
-    return (
-      <Message
-        kind="info"
-        message={trans.__('Choose a namespace to see its runs.')}
-      />
     );
   }
   const error = service.connections.error ?? runs.error;

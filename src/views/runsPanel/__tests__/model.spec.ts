@@ -81,6 +81,15 @@ describe('RunsPanelModel', () => {
     model.dispose();
   });
 
+  it('proposes the preferred connection before it was ever seen', async () => {
+    const server = new FakeServer();
+    server.connections = [LOCAL, makeRemote({ preferred: true })];
+    const model = new RunsPanelModel(server.service);
+    expect(await model.settled()).toBe('team');
+    expect(server.asked).toEqual([]);
+    model.dispose();
+  });
+
   it('opens on the one that was chosen before, and reads no other', async () => {
     const server = new FakeServer();
     server.connections = [LOCAL, makeRemote({ preferred: true })];

@@ -149,17 +149,20 @@ describe('the runs panel', () => {
     expect(executed[0][0]).toBe(CommandIDs.addConnection);
   });
 
-  it('leads from a refused sign-in to the secret', async () => {
+  it.each([
+    [true, 'Renew sign-in…'],
+    [false, 'Sign in another way…']
+  ])('leads from a refused sign-in to the secret', async (removable, words) => {
     const { executed } = await show([], null, server => {
-      const state = { state: 'sign_in', message: 'The token has expired.' };
+      const message = 'The token has expired.';
       server.connections = [
         LOCAL,
-        makeRemote({ ...(state as object), preferred: true })
+        makeRemote({ state: 'sign_in', message, preferred: true, removable })
       ];
     });
     expect(screen.queryByText(/No Kubeflow endpoint found/)).toBeNull();
     expect(screen.getByText('The token has expired.')).toBeDefined();
-    fireEvent.click(screen.getByText('Renew sign-in…'));
+    fireEvent.click(screen.getByText(words));
     expect(executed).toEqual([
       [CommandIDs.editConnection, { connection: 'team', secret: true }]
     ]);
@@ -211,7 +214,9 @@ describe('the runs panel', () => {
 
   it('asks for a namespace where none is chosen', async () => {
     await show([], null, server => {
-      server.connections = [LOCAL, makeRemote({ preferred: true })];
+      // Kubeflow refuses to list the runs of no namespace, whoever asks.
+      const refused = makeRemote({ preferred: true, state: 'sign_in' });
+      server.connections = [LOCAL, refused];
       server.namespaces = { ...server.namespaces, multi_user: true };
     });
     expect(
