@@ -197,4 +197,7 @@ def main(command: str, words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / "calls").open("a") as calls:
+        calls.write(f"{sys.argv[2:]}\n")
     sys.exit(main(sys.argv[2], sys.argv[3:]))

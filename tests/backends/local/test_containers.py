@@ -244,6 +244,8 @@ def test_a_container_sees_its_own_environment_and_what_is_mapped(
         assert words in text
     assert (tmp_path / "data" / "out").read_text() == "done\n"
     assert (tmp_path / "data" / "out").stat().st_uid == os.getuid()
+    if tool.standin:
+        assert CANARY not in (tool.standin / "calls").read_text()  # no command line has it
     engine.close()
     for file in engine.layout.root.rglob("*"):
         if file.is_file():
@@ -323,6 +325,28 @@ def test_a_container_ends_by_itself_when_it_is_asked_to(
     assert finished(run_id).state is State.CANCELED
     assert "saved" in log(engine, run_id)
     assert tool.names() == []
+
+
+@pytest.mark.parametrize("tool", ["stand-in"], indirect=True)
+def test_a_pull_is_in_the_log_and_ends_with_a_stop(
+    engine: Engine, submit: Submit, finished: Finished, until: Any, processes: Any, tool: Tool
+) -> None:
+    run_id = submit(only("run", "slow/image:1", ["true"]))
+    until(lambda: "Pulling from slow/image:1" in log(engine, run_id))
+    engine.terminate(run_id)
+    assert finished(run_id).state is State.CANCELED
+    assert tool.names() == []
+    until(lambda: not processes(), timeout=3)
+
+
+def test_a_command_may_name_the_workspace(
+    engine: Engine, submit: Submit, finished: Finished, tool: Tool
+) -> None:
+    spec = shell(tool, "echo kept > {{$.workspace_path}}/file")
+    contained(spec, "read", tool.image, ["cat"], ["{{$.workspace_path}}/file"], after=["run"])
+    run = finished(submit(spec))
+    assert (run.state, run.error) == (State.SUCCEEDED, None)
+    assert log(engine, run.run_id, "read").endswith("kept\n")
 
 
 def role(process: Any) -> str:

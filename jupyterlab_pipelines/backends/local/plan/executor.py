@@ -105,8 +105,11 @@ def _contained(node: Node, run: RunContext, container: Container, plain: Invocat
         shared_memory=options.shared_memory,
         inputs=tuple(Path(item.uri) for item in artifacts if item.uri.startswith("/")),
     )
-    words = placeholders.command(plain.command)
-    return replace(plain, container=wish, command=[_expanded(word, plain.env) for word in words])
+    words = [_expanded(word, plain.env) for word in placeholders.command(plain.command)]
+    directories, workspace = [*plain.directories], workspace_of(run)
+    if workspace not in directories and str(workspace) in " ".join([*words, *plain.env.values()]):
+        directories.append(workspace)
+    return replace(plain, container=wish, command=words, directories=directories)
 
 
 def _environment(container: Container) -> dict[str, str]:
