@@ -6,9 +6,12 @@ import io
 from pathlib import Path
 
 import pytest
+import yaml
 
 from jupyterlab_pipelines.backends.local.settings import SettingsFile
 from jupyterlab_pipelines.cli import main
+from tests.backends.local.steps import pipeline as steps
+from tests.backends.local.steps import step
 
 CANARY = "canary-4711"
 
@@ -75,6 +78,29 @@ def test_a_volume_is_mapped_to_a_folder_that_exists(
     code, text = say(capsys, "unmap", "pvc", "data")
     assert code == 2
     assert "No pvc named 'data' is mapped." in text
+
+
+def test_volumes_that_pipelines_made_are_listed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    made = tmp_path / "home" / "local" / "volumes" / "models"
+    made.mkdir(parents=True)
+    assert f"models: {made} (made by a pipeline)" in say(capsys, "settings")[1]
+
+
+def test_a_refused_pipeline_names_the_command_that_helps(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    spec = steps({"one": step("pass")})
+    keys = {"keyToEnv": [{"secretKey": "token", "envVar": "T"}], "secretName": "registry"}
+    executors = {"exec-one": {"secretAsEnv": [keys]}}
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(yaml.safe_dump_all([spec, platform]))
+    code, text = say(capsys, "run", str(file))
+    assert code == 2
+    assert "Task `one` needs the secret `registry`, which is not mapped." in text
+    assert "jupyter pipelines map secret registry token --prompt" in text
 
 
 def test_a_secret_goes_in_by_a_pipe_and_never_comes_out(

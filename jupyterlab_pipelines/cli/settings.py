@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backends.local.containers import unusable
+from ..backends.local.layout import Layout
 from ..backends.local.settings import DESCRIPTIONS, Keys, Settings, SettingsFile, Source
 from ..connections import Connections
 from ..errors import BadInput, NotFound
@@ -74,7 +75,7 @@ async def _settings(connections: Connections, options: argparse.Namespace) -> in
         for name in names:
             print(f"{name:<12}{_setting_text(settings, name):<16}{DESCRIPTIONS[name]}")
         if not options.name:
-            _print_mapped(settings)
+            _print_mapped(settings, Layout(connections.home / "local"))
             print(f"\nIn {file.path}")
         return 0
 
@@ -189,9 +190,11 @@ def _setting_text(settings: Settings, name: str) -> str:
     return {True: "on", False: "off"}.get(value, str(value))
 
 
-def _print_mapped(settings: Settings) -> None:
+def _print_mapped(settings: Settings, layout: Layout) -> None:
     for name, folder in settings.volumes.items():
         print(f"{'pvc':<12}{name}: {folder}")
+    for folder in sorted(layout.volumes.iterdir()) if layout.volumes.is_dir() else ():
+        print(f"{'pvc':<12}{folder.name}: {folder} (made by a pipeline)")
     for name, keys in settings.secrets.items():
         print(f"{'secret':<12}{name}: {_keys_text(keys)}")
     for name, keys in settings.config_maps.items():
