@@ -30,6 +30,11 @@ from .kubeconfig import Cluster, current_cluster
 FOUND = "kubeflow"
 #: Where a pod's tokens are mounted, if not at Kubernetes' own place.
 SECRETS_VARIABLE = "JUPYTERLAB_PIPELINES_POD_SECRETS"
+#: All of the environment that finding looks at, beside files.
+VARIABLES = (
+    "HOME", "KF_PIPELINES_ENDPOINT", "KF_PIPELINES_SA_TOKEN_PATH", "KF_PIPELINES_UI_ENDPOINT",
+    "KUBECONFIG", "KUBERNETES_SERVICE_HOST", SECRETS_VARIABLE,
+)  # fmt: skip
 #: Where Kubeflow's own manifests put the services.
 _API = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 _UI = "http://ml-pipeline-ui.kubeflow.svc.cluster.local"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from time import monotonic
 
 from pydantic import SecretStr
 
 from ..errors import BadInput, Conflict, NotFound, StoreBlocked
 from ..models import FoundIn, NewConnection, OidcSignIn, Problem
 from .checked import checked
-from .discovery import FOUND, find_connection
+from .discovery import FOUND, VARIABLES, Found, find_connection
 from .kubeconfig import Cluster
 from .secrets import without_secrets
 from .store import Content, Store
 
 LOCAL = "local"
+#: Seconds for which what was found stays found, unless the environment changes.
+LOOK_INTERVAL = 1.0
 #: Names that are routes beside the connections.
 RESERVED = frozenset({LOCAL, FOUND, "connections", "events", "cells", "apis", "test"})
 
@@ -47,6 +51,7 @@ class Settings:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._seen: tuple[tuple[str | None, ...], float, Found | None] | None = None
 
     def found(self) -> dict[str, Known]:
         """The connection that comes by itself, if any."""
@@ -149,8 +154,15 @@ class Settings:
         token = sign_in.refresh_token
         return "" if token is None else token.get_secret_value()
 
+    def _look(self) -> Found | None:
+        """What there is by itself; asked for with each request, so looked for once a while."""
+        variables = tuple(os.environ.get(name) for name in VARIABLES)
+        if self._seen is None or self._seen[0] != variables or monotonic() > self._seen[1]:
+            self._seen = (variables, monotonic() + LOOK_INTERVAL, find_connection())
+        return self._seen[2]
+
     def _found(self, content: Content) -> dict[str, Known]:
-        found = find_connection()
+        found = self._look()
         if found is None:
             return {}
         settings = found.settings
