@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
 import json
 import os
@@ -18,6 +20,8 @@ from pydantic import SecretStr
 
 from jupyterlab_pipelines.backends.base import ArtifactContent
 from jupyterlab_pipelines.backends.folders import within
+from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend
+from jupyterlab_pipelines.backends.kubeflow.artifacts import stores as stores_module
 from jupyterlab_pipelines.backends.kubeflow.artifacts.place import read_place
 from jupyterlab_pipelines.backends.kubeflow.artifacts.source import Wanted
 from jupyterlab_pipelines.backends.kubeflow.artifacts.stores import Stores
@@ -25,15 +29,19 @@ from jupyterlab_pipelines.errors import (
     Conflict,
     Forbidden,
     NotFound,
+    PipelinesError,
     Unreachable,
     UnsupportedFeature,
+    UpstreamTimeout,
 )
 from jupyterlab_pipelines.models import ObjectStore
+from jupyterlab_pipelines.service import Service
 from tests.async_tests import in_loop
 from tests.backends.kubeflow.artifacts.object_store import S3Server, metered, s3_server
 from tests.backends.kubeflow.sign_in.certificates import Authority
 from tests.kubeflow import Answer, Cluster, Request, serving
 from tests.kubeflow.doors import tls
+from tests.kubeflow.faults import Fault, cuts_body, fault_proxy, is_silent, passes
 
 MIB = 1 << 20
 ODD = "größe #1 %41 a+b?x=1&y.txt"
@@ -191,6 +199,62 @@ async def test_given_keys_are_not_mixed_with_the_environments(
     assert cluster.seen
     assert "canary" not in str([request.headers for request in cluster.seen])
     assert "Credential=minio/" in cluster.seen[0].headers["authorization"]
+
+
+@in_loop
+async def test_a_preview_reads_a_mebibyte_at_most(s3: S3Server) -> None:
+    s3.put("mlpipeline", report=b"# A line of a report\n\n" * (1 << 18))
+    made = {"artifact_id": "17", "name": "report", "type": "Markdown",
+            "metadata": {"_kfp_schema_title": "system.Markdown"},
+            "uri": "minio://mlpipeline/report"}  # fmt: skip
+    outputs = {"artifacts": [{"artifact_key": "report", "artifacts": [made]}]}
+    task = {"task_id": "t", "name": "make", "type": "RUNTIME", "state": "SUCCEEDED"}
+    cluster = Cluster()
+    run = cluster.add_run("report", tasks=[{**task, "outputs": outputs}])
+    async with serving(cluster) as url, metered(s3.url) as meter:
+        backend = KubeflowBackend(url, stores=[store(meter.url)])
+        (output,) = await Service(backend, "remote").outputs(run.id, "make")
+        await backend.close()
+    assert output.bundle["text/markdown"].startswith("# A line of a report")
+    assert meter.sent < MIB + 4096
+
+
+@in_loop
+async def test_who_leaves_or_waits_costs_the_store_no_more(s3: S3Server) -> None:
+    s3.put("mlpipeline", huge=bytes(64 * MIB))
+    async with metered(s3.url) as meter:
+        content = await opened(Stores([store(meter.url)]), "minio://mlpipeline/huge")
+        pieces = content.body
+        await anext(pieces)
+        await asyncio.sleep(0.5)
+        settled = meter.sent
+        assert settled < 16 * MIB
+        await asyncio.sleep(0.3)
+        assert meter.sent == settled
+        await pieces.aclose()  # type: ignore[attr-defined]
+        del content, pieces
+        await asyncio.sleep(0.3)
+        assert meter.sent < settled + 8 * MIB
+
+
+@pytest.mark.parametrize("fault", [cuts_body(MIB), cuts_body(3 * MIB, reset=True)])
+@in_loop
+async def test_a_part_never_passes_for_the_whole(s3: S3Server, fault: Fault) -> None:
+    async with fault_proxy(s3.url, fault) as proxy:
+        content = await opened(Stores([store(proxy.url)]), "minio://mlpipeline/big.bin")
+        with contextlib.suppress(PipelinesError):  # or piece after piece it is all there
+            assert await read(content) == BIG
+    async with fault_proxy(s3.url, fault, passes) as proxy:  # it is gone on with where it broke
+        content = await opened(Stores([store(proxy.url)]), "minio://mlpipeline/big.bin")
+        assert await read(content) == BIG
+
+
+@in_loop
+async def test_a_silent_store_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores_module, "IDLE_TIMEOUT", 0.3)
+    async with fault_proxy("http://127.0.0.1:1", is_silent) as proxy:
+        with pytest.raises(UpstreamTimeout, match="not answered"):
+            await opened(Stores([store(proxy.url)]), "minio://mlpipeline/x")
 
 
 @in_loop
