@@ -26,6 +26,7 @@ from ...base import ArtifactContent
 from ...folders import MOST_ENTRIES, Entry, FolderArchive, within
 from ..failures import CONNECT_TIMEOUT, IDLE_TIMEOUT
 from .place import Place, media_type
+from .profiles import profile_credentials
 from .source import Wanted
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Stores:
         self, wanted: Wanted, place: Place, start: int, end: int | None
     ) -> ArtifactContent:
         """The bytes `[start, end)` of the object; a tar.gz where the key is a folder's."""
-        store = self._store(wanted, place)
+        store = await self._store(wanted, place)
         if place.name:  # else it is the bucket, whose own page no store may pass off as an object
             with suppress(NotFound):
                 return await _object(store, place, start, end)
@@ -73,7 +74,7 @@ class Stores:
         """Forgets the clients; their connections end with them."""
         self._opened.clear()
 
-    def _store(self, wanted: Wanted, place: Place) -> Any:
+    async def _store(self, wanted: Wanted, place: Place) -> Any:
         settings = self.configured(place)
         session = wanted.session_parameters()
         endpoint = settings.endpoint if settings else ""
@@ -87,7 +88,9 @@ class Stores:
         key = (place.scheme, place.bucket, endpoint, region)
         if key not in self._opened:
             with _explained(place):
-                self._opened[key] = _client(place, settings, endpoint, region, self._ca_file)
+                self._opened[key] = await asyncio.to_thread(
+                    _client, place, settings, endpoint, region, self._ca_file
+                )
         return self._opened[key]
 
 
@@ -150,6 +153,8 @@ def _client(
             "expires_at": None,
         }
         options["credential_provider"] = lambda: credentials
+    elif (profile := profile_credentials()) is not None:
+        options["credential_provider"] = profile
     return S3Store(place.bucket, client_options=client, retry_config=retries, **options)
 
 

@@ -9,6 +9,8 @@ import tempfile
 import weakref
 from collections.abc import AsyncIterator, Iterator
 
+from ....errors import StoreBlocked
+
 #: The most that is kept of a log, in bytes.
 LIMIT = 100 << 20
 CUT = b"\n[The log reached 100 MiB and ends here; the step went on.]\n"
@@ -32,19 +34,20 @@ class Text:
         self.size = 0
 
     def append(self, data: bytes) -> None:
-        """Adds to the end."""
-        while data:
-            written = os.pwrite(self._file.fileno(), data, self.size)
-            data, self.size = data[written:], self.size + written
+        """Adds to the end. Raises StoreBlocked where the disk is full."""
+        try:
+            while data:
+                written = os.pwrite(self._file.fileno(), data, self.size)
+                data, self.size = data[written:], self.size + written
+        except OSError as error:
+            raise StoreBlocked(
+                f"The log cannot be kept: {error.strerror}.",
+                next_step="Free space in the folder for temporary files.",
+            ) from None
 
     def read(self, start: int, length: int) -> bytes:
         """Up to so many bytes from `start`."""
         return os.pread(self._file.fileno(), max(0, min(length, self.size - start)), start)
-
-    def cut(self, size: int) -> None:
-        """Drops what lies behind `size`."""
-        os.ftruncate(self._file.fileno(), size)
-        self.size = size
 
     @contextlib.contextmanager
     def searchable(self) -> Iterator[mmap.mmap | bytes]:

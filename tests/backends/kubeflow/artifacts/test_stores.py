@@ -268,6 +268,33 @@ async def test_a_store_behind_a_private_authority(s3: S3Server, tmp_path: Path) 
 
 
 @in_loop
+async def test_a_laptop_has_a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "keys").write_text(
+        "[default]\naws_access_key_id = not-this\naws_secret_access_key = x\n"
+        "[team]\naws_access_key_id = of-the-team\naws_secret_access_key = x\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    cluster = Cluster()
+
+    async def nothing(request: Request) -> Answer:
+        return Answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+
+    cluster.routers.append(nothing)
+    async with serving(cluster) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(NotFound):
+            await opened(Stores([]), "s3://bucket/x")
+        assert "Credential=of-the-team/" in cluster.seen[-1].headers["authorization"]
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+        with pytest.raises(NotFound):
+            await opened(Stores([]), "s3://bucket/x")
+        assert "Credential=of-the-environment/" in cluster.seen[-1].headers["authorization"]
+
+
+@in_loop
 async def test_a_pipeline_cannot_choose_whom_this_machine_speaks_to() -> None:
     cluster = Cluster()
     async with serving(cluster) as url:
