@@ -64,3 +64,4 @@ class RunPage(Model):
     runs: list[Run]
     next_page_token: str = ""
     total_size: int | None = None
+    note: str = Field("", description="What the page does not hold yet, and what to do about it.")

@@ -651,6 +651,10 @@ export interface RunPage {
   runs: Run[];
   next_page_token: string;
   total_size: number | null;
+  /**
+   * What the page does not hold yet, and what to do about it.
+   */
+  note: string;
 }
 /**
  * What the run list asks for; every criterion narrows the list.

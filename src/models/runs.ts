@@ -36,6 +36,11 @@ export class RunsModel implements IDisposable {
     return this._totalSize;
   }
 
+  /** What the list does not hold yet, and what to do about it; else empty. */
+  get note(): string {
+    return this._note;
+  }
+
   get isLoading(): boolean {
     return this._loading;
   }
@@ -190,6 +195,7 @@ export class RunsModel implements IDisposable {
     }
     this._nextPage = page.next_page_token;
     this._totalSize = page.total_size;
+    this._note = page.note;
   }
 
   private _onEvent(event: Event): void {
@@ -222,7 +228,8 @@ export class RunsModel implements IDisposable {
       this._loading,
       this._error,
       this._stale,
-      this._totalSize
+      this._totalSize,
+      this._note
     ];
     const before = seen();
     apply();
@@ -238,6 +245,7 @@ export class RunsModel implements IDisposable {
   private _runs: readonly Run[] | null = null;
   private _nextPage = '';
   private _totalSize: number | null = null;
+  private _note = '';
   private _loading = false;
   private _error: RequestError | null = null;
   private _stale: string | null = null;

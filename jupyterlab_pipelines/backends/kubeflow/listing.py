@@ -6,8 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from datetime import datetime, timedelta, timezone
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,13 +14,12 @@ from ...errors import BadInput
 from ...models import Run, RunPage, RunQuery
 from .endpoint import Endpoint
 from .messages import run_from_json, understood
+from .run_index import RunIndex
 
 RUNS = "/apis/v2beta1/runs"
-#: Kubeflow's own largest page, and the most that is read where filters must be applied here.
+#: Kubeflow's own largest page.
 _PAGE = 200
-_MOST = 4000
 _SORTED_THERE = {"created_at", "finished_at", "display_name", "state"}
-_LONGEST = timedelta.max
 
 
 class Listing:
@@ -30,6 +28,11 @@ class Listing:
     def __init__(self, endpoint: Endpoint, namespace: str) -> None:
         self._endpoint = endpoint
         self._namespace = namespace
+        self._index = RunIndex(self._read_page)
+
+    def close(self) -> None:
+        """Ends what is read in the background."""
+        self._index.close()
 
     async def page(self, query: RunQuery) -> RunPage:
         """One page. Raises BadInput on a page token of another query."""
@@ -67,34 +70,31 @@ class Listing:
     async def _page_from_here(self, query: RunQuery) -> RunPage:
         """Kubeflow cannot sort by duration nor filter by the pipeline's name."""
         start = _read_token(query, int) if query.page_token else 0
-        found = [
-            run
-            async for run in self._all(query)
-            if query.pipeline_name in (None, run.pipeline_name)
-        ]
-        found.sort(key=lambda run: _sort_key(run, query.sort_by), reverse=query.descending)
+        await self._index.bring_up_to_date()
+        runs, matching = await self._index.select(query, start)
         end = start + query.page_size
+        known = self._index.size
         return RunPage(
-            runs=found[start:end],
-            next_page_token=_make_token(query, end) if end < len(found) else "",
-            total_size=len(found),
+            runs=runs,
+            next_page_token=_make_token(query, end) if end < matching else "",
+            total_size=matching if self._index.complete else None,
+            note=""
+            if self._index.complete
+            else f"Sorted and filtered among the newest {known:,} runs; the others are being read. "
+            "Refresh to see more.",
         )
 
-    async def _all(self, query: RunQuery) -> AsyncIterator[Run]:
-        token, read = "", 0
-        while read < _MOST:
-            parameters = [("page_size", str(_PAGE))]
-            if token:
-                parameters.append(("page_token", token))
-            else:
-                parameters += [("sort_by", "created_at desc"), *_filter(_predicates(query))]
-            answer = await self._get(parameters, query.experiment_id)
-            for run in self._read(_runs(answer)):
-                read += 1
-                yield run
-            token = answer.get("next_page_token") or ""
-            if not token:
-                return
+    async def _read_page(
+        self, predicates: Sequence[dict[str, Any]], token: str, size: int
+    ) -> tuple[list[Run], str]:
+        """Runs, newest first, on from the token if there is one; and the next page's token."""
+        parameters = [("page_size", str(size))]
+        if token:
+            parameters.append(("page_token", token))  # it holds sort and filter
+        else:
+            parameters += [("sort_by", "created_at desc"), *_filter(list(predicates))]
+        answer = await self._get(parameters, None)
+        return self._read(_runs(answer)), answer.get("next_page_token") or ""
 
     async def _get(
         self, parameters: list[tuple[str, str]], experiment_id: str | None
@@ -140,18 +140,6 @@ def _predicates(query: RunQuery) -> list[dict[str, Any]]:
 def _filter(predicates: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """Encoded, since Kubeflow decodes a filter once more than the query that it is in."""
     return [("filter", quote(json.dumps({"predicates": predicates})))] if predicates else []
-
-
-def _sort_key(run: Run, sort_by: str) -> Any:
-    """An unfinished run comes after all that ended."""
-    if sort_by == "duration":
-        start = run.started_at or run.created_at
-        return _LONGEST if run.finished_at is None else run.finished_at - start
-    if sort_by == "finished_at":
-        return run.finished_at or datetime.max.replace(tzinfo=timezone.utc)
-    if sort_by == "display_name":
-        return run.display_name.casefold()
-    return run.state.value if sort_by == "state" else run.created_at
 
 
 def _digest(query: RunQuery) -> str:

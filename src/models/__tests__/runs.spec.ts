@@ -12,17 +12,20 @@ describe('RunsModel', () => {
   let model: RunsModel;
   let stored: Run[];
   let next: string;
+  let note: string;
   let ask: jest.Mock;
   let seq: number;
 
   beforeEach(async () => {
     seq = 0;
     next = '';
+    note = '';
     stored = [3, 2, 1].map(i => run(`r${i}`, { created_at: at(i) }));
     ask = jest.fn(async (_: string, query: RunQuery) => ({
       runs: query.page_token ? [run('old', { created_at: at(0) })] : stored,
       next_page_token: query.page_token ? '' : next,
-      total_size: null
+      total_size: null,
+      note
     }));
     events = socket();
     model = new RunsModel(client({ runs: ask }), events, 'local');
@@ -46,6 +49,18 @@ describe('RunsModel', () => {
   }
 
   const ids = () => model.runs?.map(one => one.run_id);
+
+  it('says what the list does not hold yet, until it does', async () => {
+    note = 'Sorted among the newest 400 runs.';
+    await model.refresh();
+    expect(model.note).toBe('Sorted among the newest 400 runs.');
+    const changed = jest.fn();
+    model.changed.connect(changed);
+    note = '';
+    await model.refresh();
+    expect(model.note).toBe('');
+    expect(changed).toHaveBeenCalled();
+  });
 
   it('puts a new run at its place and replaces a changed one', () => {
     push({ runs: [run('r4', { created_at: at(4) })] });
@@ -97,7 +112,8 @@ describe('RunsModel', () => {
             resolve({
               runs: [run('wrong')],
               next_page_token: '',
-              total_size: 1
+              total_size: 1,
+              note: ''
             });
         })
     );

@@ -94,7 +94,8 @@ export class FakeServer {
       return {
         runs: this.runs.slice(start, end),
         next_page_token: end < this.runs.length ? String(end) : '',
-        total_size: this.runs.length
+        total_size: this.runs.length,
+        note: ''
       };
     },
     terminate: async (_: string, id: string) => {

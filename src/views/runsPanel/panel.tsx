@@ -208,7 +208,10 @@ function Notices(props: {
     return <Message kind="warning" message={shown.message} />;
   }
   const stale = runs.stale ?? service.events.status.reason;
-  return stale ? <Message kind="warning" message={stale} /> : null;
+  if (stale) {
+    return <Message kind="warning" message={stale} />;
+  }
+  return runs.note ? <Message kind="info" message={runs.note} /> : null;
 }
 
 function Body(props: IPanelProps): JSX.Element {
