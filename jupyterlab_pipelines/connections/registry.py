@@ -102,6 +102,8 @@ class Connections:
     async def change(self, name: str, connection: NewConnection) -> Connection:
         """Replaces a connection; secrets left out are kept. Raises BadInput, Conflict, NotFound."""
         await asyncio.to_thread(self._settings.change, name, connection)
+        if (opened := self._opened.get(name)) is not None:
+            opened.known = None  # also where it looks the same: what was refused is tried again
         return await self._look_at(name)
 
     async def remove(self, name: str) -> None:

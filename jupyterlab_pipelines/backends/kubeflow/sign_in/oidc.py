@@ -55,6 +55,12 @@ class OidcSignIn(SessionSignIn):
                 return self._session_of(await self._ask(client, self._grant()))
             return await self._refresh(client)
 
+    async def renewed(self) -> bool:
+        if self._keeper is None or self._settings.grant != "refresh_token":
+            return False
+        kept = await asyncio.to_thread(self._keeper, None)
+        return kept not in ("", self._refresh_token)
+
     async def _refresh(self, client: httpx.AsyncClient) -> Session:
         if self._keeper is not None:  # another process may have used the last one up
             kept = await asyncio.to_thread(self._keeper, None)

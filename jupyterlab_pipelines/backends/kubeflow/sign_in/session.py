@@ -46,13 +46,18 @@ class SessionSignIn(SignInMethod):
     async def sign_in(self) -> Session:
         """A new session. Raises SignInNeeded where the credentials are refused."""
 
+    async def renewed(self) -> bool:
+        """Whether the credentials are others than those that were refused."""
+        return False
+
     async def headers(self) -> Mapping[str, str]:
         if (session := self._valid()) is not None:
             return session.headers
         async with self._signing_in:
             if (session := self._valid()) is not None:
                 return session.headers
-            if self._refusal is not None and monotonic() < self._again_at:
+            held = self._refusal is not None and monotonic() < self._again_at
+            if self._refusal is not None and held and not await self.renewed():
                 raise SignInNeeded(self._refusal.message, next_step=self._refusal.next_step)
             try:
                 self._session = await self.sign_in()
