@@ -7,6 +7,7 @@ import React from 'react';
 import type { Output } from '../../api/types';
 import { Message } from '../message';
 import { OutputSanitizer } from '../outputSanitizer';
+import { useLightTheme } from '../useLightTheme';
 
 /** The registry that outputs are rendered with; null where none is given (tests). */
 export const RendermimeContext =
@@ -43,10 +44,19 @@ export function OutputView(props: IOutputProps): JSX.Element {
   );
 }
 
+/** A chart takes its colours from the theme when it is drawn; the rest follows the style sheet. */
+function isChart({ bundle }: Output): boolean {
+  return Object.keys(bundle).some(type =>
+    type.startsWith('application/vnd.vega')
+  );
+}
+
 function Bundle({ output, trans }: IOutputProps): JSX.Element {
   const host = React.useRef<HTMLDivElement>(null);
   const rendermime = React.useContext(RendermimeContext);
   const [problem, setProblem] = React.useState('');
+  const isLight = useLightTheme();
+  const theme = isChart(output) ? isLight : null;
   // A layout effect: a Lumino widget must be detached before React removes its element.
   React.useLayoutEffect(() => {
     if (!host.current || !rendermime) {
@@ -71,7 +81,7 @@ function Bundle({ output, trans }: IOutputProps): JSX.Element {
       .renderModel(new MimeModel({ data, metadata, trusted: false }))
       .catch((error: unknown) => setProblem(String(error)));
     return () => renderer.dispose();
-  }, [output, rendermime, trans]);
+  }, [output, rendermime, theme, trans]);
   return (
     <>
       {problem && <Message kind="warning" message={problem} />}
