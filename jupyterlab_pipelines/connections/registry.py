@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at all connections while somebody listens.
 LOOK_INTERVAL = 15.0
+#: Seconds after which the list is shown without waiting for one that does not answer.
+HEALTH_PATIENCE = 8.0
 
 Listener: TypeAlias = Callable[[list[Connection]], None]
 
@@ -240,7 +242,10 @@ class Connections:
 
     async def _health(self, name: str) -> Health:
         try:
-            return await self.service(name).health()
+            return await asyncio.wait_for(self.service(name).health(), HEALTH_PATIENCE)
+        except asyncio.TimeoutError:
+            text = f"It has not answered for {HEALTH_PATIENCE:.0f} s. It is asked again."
+            return Health(ConnectionState.UNREACHABLE, text)
         except PipelinesError as error:
             signed_out = isinstance(error, SignInNeeded)
             state = ConnectionState.SIGN_IN if signed_out else ConnectionState.UNSUPPORTED

@@ -20,7 +20,7 @@ import pytest
 from pydantic import SecretStr
 
 from jupyterlab_pipelines import client
-from jupyterlab_pipelines.connections import Connections, default_home
+from jupyterlab_pipelines.connections import Connections, default_home, registry
 from jupyterlab_pipelines.connections import client as client_module
 from jupyterlab_pipelines.connections.checked import checked, clean_host
 from jupyterlab_pipelines.connections.places import connections_file
@@ -42,6 +42,7 @@ from jupyterlab_pipelines.models import (
     TokenSignIn,
 )
 from tests.async_tests import in_loop
+from tests.backends.kubeflow.faults import fault_server, sends
 
 CANARY = "canary-1f0b"
 
@@ -131,6 +132,21 @@ async def test_one_that_does_not_answer_does_not_hold_up_the_others() -> None:
     assert time.perf_counter() - started < 3
     assert states == [ConnectionState.READY, *[ConnectionState.UNREACHABLE] * 5]
     await connections.close()
+
+
+@in_loop
+async def test_one_that_never_answers_is_waited_for_in_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "HEALTH_PATIENCE", 0.3)
+    connections = Connections()
+    async with fault_server(sends(b"", linger=30)) as (host, _):
+        started = time.perf_counter()
+        added = await connections.add(new(host=host))
+        assert time.perf_counter() - started < 5
+        assert added.state is ConnectionState.UNREACHABLE
+        assert "has not answered" in added.message
+        await connections.close()
 
 
 @in_loop

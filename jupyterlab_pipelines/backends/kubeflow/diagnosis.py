@@ -6,11 +6,12 @@ import asyncio
 import socket
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
-from ...errors import BadInput, Forbidden, NotFound, PipelinesError, SignInNeeded
+from ...errors import BadInput, Forbidden, NotFound, PipelinesError, SignInNeeded, UpstreamTimeout
 from ...models import ConnectionStep, ConnectionTest
 from . import failures, namespaces
 from .endpoint import Endpoint
@@ -27,6 +28,8 @@ _TITLES = {
 }
 #: What the health of an API, or of a UI server before it, is made of.
 _HEALTH = frozenset({"multi_user", "commit_sha", "tag_name", "apiServerReady"})
+#: Seconds for one answer.
+PATIENCE = 10.0
 _ADDRESS = "Check the address, and that this server may reach it."
 
 
@@ -123,7 +126,7 @@ async def _service(
 ) -> AsyncIterator[ConnectionStep]:
     """Sign-in, API and permission; the first two are only sure once runs were asked for."""
     try:
-        health = await api.json("GET", namespaces.HEALTH, retries=0)
+        health = await _asked(api, namespaces.HEALTH)
     except (SignInNeeded, Forbidden) as error:
         yield _failed("sign_in", error.message, error.next_step)
         return
@@ -140,7 +143,7 @@ async def _service(
     refusal: PipelinesError | None = None
     try:
         query = [("page_size", "1")] + ([("namespace", namespace)] if namespace else [])
-        await api.json("GET", RUNS, query=query, retries=0)
+        await _asked(api, RUNS, query)
     except PipelinesError as error:
         refusal = error
     if isinstance(refusal, SignInNeeded):  # anybody may ask for the API's health
@@ -155,6 +158,20 @@ async def _service(
     with suppress(PipelinesError):
         result.namespaces = (await namespaces.read(api, namespace)).namespaces
     yield _permission(refusal, namespace, result.namespaces)
+
+
+async def _asked(
+    endpoint: Endpoint, path: str, query: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """One answer, signed in for if need be; somebody waits for it. Raises our errors."""
+    asking = endpoint.json("GET", path, query=query, retries=0)
+    try:
+        return await asyncio.wait_for(asking, PATIENCE)
+    except asyncio.TimeoutError:
+        raise UpstreamTimeout(
+            f"{endpoint.host} has not answered for {PATIENCE:.0f} s.",
+            next_step="Check that it is up, and try again.",
+        ) from None
 
 
 def _api_step(api: Endpoint, error: PipelinesError | None) -> str:
@@ -189,7 +206,7 @@ async def _ui(api: Endpoint, ui: Endpoint) -> AsyncIterator[ConnectionStep]:
             yield _failed("ui", step.message, step.next_step)
             return
     try:
-        health = await ui.json("GET", namespaces.HEALTH, retries=0)
+        health = await _asked(ui, namespaces.HEALTH)
     except PipelinesError as error:
         yield _failed("ui", error.message, error.next_step)
         return

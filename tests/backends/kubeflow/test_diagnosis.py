@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jupyterlab_pipelines.backends.kubeflow import kubeflow_backend
+from jupyterlab_pipelines.backends.kubeflow import diagnosis, kubeflow_backend
 from jupyterlab_pipelines.errors import BadInput
 from jupyterlab_pipelines.models import ConnectionStep, ConnectionTest, NewConnection, RunQuery
 from tests.async_tests import in_loop
@@ -223,6 +223,14 @@ async def test_what_is_no_endpoint_of_pipelines(answer: Answer) -> None:
 async def test_an_answer_that_is_cut_is_the_apis() -> None:
     async with fault_server(sends(http(b"{", length=50))) as (host, _):
         assert failure(await look(host)).name == "api"
+
+
+@in_loop
+async def test_an_endpoint_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "PATIENCE", 0.3)
+    async with fault_server(sends(b"", linger=30)) as (host, _):
+        failed = failure(await look(host))
+        assert (failed.name, "has not answered" in failed.message) == ("api", True)
 
 
 @in_loop
