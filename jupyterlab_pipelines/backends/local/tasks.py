@@ -173,10 +173,10 @@ def _size(uri: str) -> int | None:
         return None
 
 
-def load_task(row: sqlite3.Row) -> TaskRecord:
-    """A record from a row of `tasks`."""
+def load_task(row: sqlite3.Row, *, values: bool = True) -> TaskRecord:
+    """A record from a row of `tasks`; without `values` its inputs and outputs stay empty."""
     source = row["cached_from_run"]
-    outputs = values_from_json(row["outputs"])
+    outputs = values_from_json(row["outputs"] if values else None)
     unfinished = TaskType(row["type"]) in LEAVES and State(row["state"]) in _FAILED
     return TaskRecord(
         task_id=row["task_id"],
@@ -191,7 +191,7 @@ def load_task(row: sqlite3.Row) -> TaskRecord:
         started_at=from_micros(row["started_at"]),
         finished_at=from_micros(row["finished_at"]),
         error=row["error"],
-        inputs=values_from_json(row["inputs"]),
+        inputs=values_from_json(row["inputs"] if values else None),
         outputs=Values() if unfinished else outputs,
         left=outputs if unfinished else Values(),
         cache_key=row["cache_key"],
@@ -202,14 +202,17 @@ def load_task(row: sqlite3.Row) -> TaskRecord:
 
 
 def load_tasks(
-    connection: sqlite3.Connection, run_id: str, task_id: str | None = None
+    connection: sqlite3.Connection, run_id: str, task_id: str | None = None, *, values: bool = True
 ) -> dict[str, TaskRecord]:
-    """All records of a run, in the order they came to be; one where it is named."""
+    """All records of a run, in the order they came to be; one where it is named.
+
+    Without `values`, which take most of the time, their inputs and outputs stay empty.
+    """
     rows = connection.execute(
         "SELECT * FROM tasks WHERE run_id = ? AND task_id = IFNULL(?, task_id) ORDER BY rowid",
         (run_id, task_id),
     )
-    return {row["task_id"]: load_task(row) for row in rows}
+    return {row["task_id"]: load_task(row, values=values) for row in rows}
 
 
 # --- attempts ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sqlite3
 from collections import OrderedDict
 from threading import Lock
 from typing import Any
@@ -50,14 +51,14 @@ class Views:
             ).fetchone()
             if row is None:
                 raise NotFound(f"There is no run {run_id}.")
-            records = load_tasks(connection, run_id)
+            records = load_tasks(connection, run_id, values=False)
             attempts = load_attempts(connection, run_id)
             artifacts = connection.execute(
                 "SELECT * FROM artifacts WHERE run_id = ?", (run_id,)
             ).fetchall()
-        # Within a round tasks and artifacts only come to be, so their numbers name the shape.
-        shape = (run_id, row["round"], len(records), len(artifacts))
-        topology = self._topology(shape, records)
+            # Within a round tasks and artifacts only come to be, so their numbers name the shape.
+            shape = (run_id, row["round"], len(records), len(artifacts))
+            topology = self._topology(shape, connection)
         tasks = {task_id: status(record, attempts) for task_id, record in records.items()}
         idle = State.PENDING if row["finished_at"] is None else State.SKIPPED
         for node in topology.tasks:
@@ -134,13 +135,14 @@ class Views:
         detail.source, detail.packages = function.source, function.packages
         return detail
 
-    def _topology(self, shape: tuple[Any, ...], records: dict[str, TaskRecord]) -> Topology:
+    def _topology(self, shape: tuple[Any, ...], connection: sqlite3.Connection) -> Topology:
+        run_id = shape[0]
         with self._lock:
             topology = self._topologies.get(shape)
             if topology is not None:
                 self._topologies.move_to_end(shape)
                 return topology
-        topology = build_topology(self.pipeline(shape[0]), records)
+        topology = build_topology(self.pipeline(run_id), load_tasks(connection, run_id))
         with self._lock:
             self._topologies[shape] = topology
             while len(self._topologies) > _KEPT:
