@@ -15,6 +15,7 @@ from tests.kubeflow.argo import make_workflow
 from tests.kubeflow.mlmd import SERVICE, Metadata
 from tests.kubeflow.records import Run
 from tests.kubeflow.steps import Outcome, everything, unfold
+from tests.kubeflow.task_api import make_tasks
 
 _FINAL = {"SUCCEEDED", "FAILED", "CANCELED"}
 
@@ -25,6 +26,8 @@ class Endpoint:
     def __init__(self) -> None:
         self.cluster = Cluster()
         self.metadata = Metadata()
+        #: Whether runs are told by the task API, which makes the other sources superfluous.
+        self.native = False
         #: Executions by run and scope path.
         self.executions: dict[str, dict[str, int]] = {}
         #: Paths' beginnings that are answered with 404, as where there is no such service.
@@ -49,6 +52,8 @@ class Endpoint:
         name = spec["pipelineInfo"]["name"]
         self.executions[run.id] = self.metadata.record(run.id, name, steps)
         run.workflow = make_workflow(f"run-{run.id[:5]}", run.id, steps, **more)
+        if self.native:
+            run.tasks = make_tasks(run.id, steps)
         return run
 
     async def graph(self, run: Run) -> RunGraph:
@@ -67,6 +72,16 @@ HAVING = {
     "ML Metadata": {"/apis/v1beta1/"},
     "the workflow": {SERVICE},
 }
+#: The same, and the task API, with which nothing else is asked.
+TELLING = {**HAVING, "the task API": {"/apis/v1beta1/", SERVICE}}
+
+
+def endpoint_with(source: str) -> Endpoint:
+    """An endpoint that has this source of `TELLING`."""
+    endpoint = Endpoint()
+    endpoint.without = TELLING[source]
+    endpoint.native = source == "the task API"
+    return endpoint
 
 
 def engine_topology(spec: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> Topology:

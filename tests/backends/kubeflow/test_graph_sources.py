@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend
 from jupyterlab_pipelines.models import RunGraph, State, TaskType
 from jupyterlab_pipelines.pipeline_text import read_pipeline
 from tests.async_tests import in_loop
+from tests.kubeflow import serving
 from tests.kubeflow.steps import Outcome, everything, unfold
 
 from .everything import compiled
-from .graphs import HAVING, Endpoint, engine_topology
+from .graphs import HAVING, TELLING, Endpoint, endpoint_with, engine_topology
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "pipelines"
 EXIT = "exit-handler-1"
@@ -41,14 +43,13 @@ def shape(graph: RunGraph) -> tuple[list[str], list[str], list[tuple[str, str, s
     )
 
 
-@pytest.mark.parametrize("having", HAVING)
+@pytest.mark.parametrize("having", TELLING)
 @pytest.mark.parametrize(("spec", "outcomes"), specs())
 @in_loop
 async def test_each_source_draws_what_the_engine_draws(
     spec: dict[str, Any], outcomes: dict[str, Outcome], having: str
 ) -> None:
-    endpoint = Endpoint()
-    endpoint.without = HAVING[having]
+    endpoint = endpoint_with(having)
     run = endpoint.add(spec, outcomes)
     graph = await endpoint.graph(run)
     drawn = graph.model_copy(update={"topology": engine_topology(spec, outcomes)})
@@ -78,9 +79,8 @@ async def test_the_workflow_may_be_compressed() -> None:
 @in_loop
 async def test_a_lost_pipeline_is_drawn_by_its_records() -> None:
     """The version was deleted: neither source needs the IR to be useful."""
-    for having, without in HAVING.items():
-        endpoint = Endpoint()
-        endpoint.without = without
+    for having in TELLING:
+        endpoint = endpoint_with(having)
         run = endpoint.add(compiled())
         whole = await endpoint.graph(run)
         run.spec = None
@@ -108,12 +108,12 @@ FAILED = {
 }
 
 
-@pytest.mark.parametrize("having", HAVING)
+@pytest.mark.parametrize("having", TELLING)
 @in_loop
 async def test_states_are_those_of_the_run(having: str) -> None:
-    endpoint = Endpoint()
-    endpoint.without = HAVING[having]
+    endpoint = endpoint_with(having)
     graph = await endpoint.graph(endpoint.add(compiled(), FAILED, "FAILED"))
+    assert graph.notes == [] or having in ("ML Metadata", "the workflow")
     states = {
         task_id.removeprefix(f"{EXIT}/"): status.state for task_id, status in graph.tasks.items()
     }
@@ -163,9 +163,8 @@ async def test_attempts_come_with_their_pods_messages_and_exit_codes() -> None:
 
 @in_loop
 async def test_a_stopped_run_leaves_nothing_running() -> None:
-    for having, without in HAVING.items():
-        endpoint = Endpoint()
-        endpoint.without = without
+    for having in TELLING:
+        endpoint = endpoint_with(having)
         stopped = {f"{EXIT}/split": Outcome("CANCELED")}
         graph = await endpoint.graph(endpoint.add(compiled(), stopped, "CANCELED"))
         assert graph.tasks[f"{EXIT}/split"].state is State.CANCELED, having
@@ -175,9 +174,8 @@ async def test_a_stopped_run_leaves_nothing_running() -> None:
 
 @in_loop
 async def test_a_step_that_runs_is_told_apart_from_one_whose_pod_waits() -> None:
-    for having, without in HAVING.items():
-        endpoint = Endpoint()
-        endpoint.without = without
+    for having in TELLING:
+        endpoint = endpoint_with(having)
         active = {
             f"{EXIT}/split": Outcome("RUNNING"),
             f"{EXIT}/inner": Outcome("ABSENT"),
@@ -189,3 +187,27 @@ async def test_a_step_that_runs_is_told_apart_from_one_whose_pod_waits() -> None
         assert graph.tasks[f"{EXIT}/importer"].state is State.SUCCEEDED, having
     kinds = {node.id: node.type for node in graph.topology.tasks}
     assert kinds[f"{EXIT}/importer"] is TaskType.IMPORTER
+
+
+@in_loop
+async def test_the_task_api_needs_no_other_source() -> None:
+    endpoint = endpoint_with("the task API")
+    endpoint.without = set()
+    notes = {"notes": {"accuracy": 0.9, "loss": 0.1}}
+    judge = f"{EXIT}/inner/judge"
+    run = endpoint.add(compiled(), {judge: Outcome(metadata=notes)})
+    async with serving(endpoint.cluster) as url:
+        backend = KubeflowBackend(url)
+        graph = await backend.get_graph(run.id)
+        detail = await backend.get_task(run.id, judge)
+        await backend.close()
+    assert set(endpoint.cluster.asked) == {f"GET /apis/v2beta1/runs/{run.id}"}
+    # Kubeflow stores each metric as an artifact of its own; they are one as they are declared.
+    assert graph.artifacts[f"{judge}:notes"].metadata == notes["notes"]
+    (made,) = detail.outputs.artifacts
+    assert (made.id, made.type, made.metadata) == (
+        f"{judge}:notes",
+        "system.Metrics",
+        notes["notes"],
+    )
+    assert [one.number for one in detail.status.attempts] == [1]

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ....models import State, TaskStatus, TaskType
-from .metadata import named_type
 from .records import Record
-from .spec import Component, Pipeline, type_of
+from .spec import Component, Pipeline, named_type, type_of
 from .workflow import Node, Workflow
 
 _ITERATION = re.compile(r"iteration-iterations\((\d+):.*\)")

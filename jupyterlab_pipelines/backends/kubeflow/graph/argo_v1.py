@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....models import ArtifactRef, ArtifactStatus, State, TaskIO, TaskStatus, TaskType
-from .metadata import named_type
 from .records import Record, link_artifacts
+from .spec import named_type
 from .workflow import LOG, Node, Workflow
 
 _ITEM = re.compile(r"(.+)\((\d+):.*\)", re.DOTALL)

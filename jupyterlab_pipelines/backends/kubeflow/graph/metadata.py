@@ -16,11 +16,8 @@ from google.protobuf.json_format import MessageToDict
 from ....models import ArtifactRef, ArtifactStatus, Attempt, State, TaskIO, TaskStatus, TaskType
 from ..mlmd import Origin, Snapshot
 from ..mlmd.metadata_store_pb2 import Artifact, Event, Execution, Value
-from .records import Pod, Record, link_artifacts
-from .spec import Component, Pipeline, Task, type_of
-
-#: What a launcher calls the log that it keeps as an artifact.
-LOG = "executor-logs"
+from .records import LOG, Pod, Record, link_artifacts
+from .spec import Component, Pipeline, Task, named_type, type_of
 
 _STATES = {
     Execution.NEW: State.PENDING,
@@ -266,15 +263,6 @@ def _guessed_type(execution: Execution, name: str) -> TaskType:
     if not _is_dag(execution):
         return TaskType.RUNTIME
     return named_type(name)
-
-
-def named_type(name: str) -> TaskType:
-    """What a group is by the name that the SDK gives it."""
-    if name.startswith("condition-branches-"):
-        return TaskType.CONDITION_BRANCH
-    if name.startswith("condition-"):
-        return TaskType.CONDITION
-    return TaskType.EXIT_HANDLER if name.startswith("exit-handler-") else TaskType.DAG
 
 
 def _is_dag(execution: Execution) -> bool:

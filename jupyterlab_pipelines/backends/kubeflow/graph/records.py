@@ -9,6 +9,9 @@ from typing import Any
 
 from ....models import ArtifactStatus, TaskIO, TaskStatus, TaskType
 
+#: What a launcher calls the log that it keeps as an artifact.
+LOG = "executor-logs"
+
 
 @dataclass(frozen=True)
 class Pod:

@@ -31,7 +31,10 @@ def settle(records: Mapping[str, Record], pipeline: Pipeline, over: State | None
             if over is not None:
                 status.state = _left_behind(status.state, over)
         elif over is not None or _complete(record, inside, pipeline):
-            status.state = _whole(one.status.state for one in inside)
+            states = [one.status.state for one in inside]
+            status.state = (
+                _whole(states) if states or over is None else _left_behind(status.state, over)
+            )
         if status.state.final:
             ends = [one.status.finished_at for one in inside if one.status.finished_at]
             status.finished_at = status.finished_at or max(ends, default=None)

@@ -167,3 +167,12 @@ def type_of(task: Task, component: Component) -> TaskType:
     if component.name.startswith("comp-exit-handler-"):
         return TaskType.EXIT_HANDLER
     return TaskType.DAG
+
+
+def named_type(name: str) -> TaskType:
+    """What a group is by the name that the SDK gives it."""
+    if name.startswith("condition-branches-"):
+        return TaskType.CONDITION_BRANCH
+    if name.startswith("condition-"):
+        return TaskType.CONDITION
+    return TaskType.EXIT_HANDLER if name.startswith("exit-handler-") else TaskType.DAG
