@@ -48,21 +48,23 @@ def specs(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(
     request: pytest.FixtureRequest, specs: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Desk]:
     """One engine for the whole suite, with every run that the tests name under way."""
     root = tmp_path_factory.mktemp("conformance")
-    engine = Engine(root / "engine")
-    desk = Desk(engine, specs, files(root / "files"))
-    for item in request.session.items:
-        for marker in item.iter_markers("run"):
-            desk.order(*marker.args, **marker.kwargs)
-    yield desk
-    desk.close()
-    engine.close()
-    kill(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_CONFIG_DIR", str(root / "config"))  # no settings of the user's
+        engine = Engine(root / "engine")
+        desk = Desk(engine, specs, files(root / "files"))
+        for item in request.session.items:
+            for marker in item.iter_markers("run"):
+                desk.order(*marker.args, **marker.kwargs)
+        yield desk
+        desk.close()
+        engine.close()
+        kill(root)
 
 
 def files(folder: Path) -> Path:

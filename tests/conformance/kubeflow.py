@@ -10,6 +10,7 @@ install packages, so this takes minutes and needs a package index.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import tempfile
@@ -25,7 +26,7 @@ from jupyterlab_pipelines.backends.local.engine import Engine
 from jupyterlab_pipelines.errors import InvalidPipeline, UnsupportedFeature
 from jupyterlab_pipelines.models import Run, State
 from tests.backends.local.conftest import kill
-from tests.conformance.kubeflow_expectations import ENDS, INPUTS
+from tests.conformance.kubeflow_expectations import ENDS, INPUTS, SECRETS
 
 _AT_ONCE = 3
 _ANYTHING = {
@@ -57,7 +58,9 @@ def main(folder: Path, part: str) -> int:
         if path.suffix in (".yaml", ".json") and part in str(path.relative_to(folder))
     )
     root = Path(tempfile.mkdtemp(prefix="kubeflow-"))
+    os.environ["JUPYTER_CONFIG_DIR"] = str(root / "config")  # nothing of the user's own
     engine = Engine(root)
+    engine.settings.change(lambda settings: settings.update(secrets=SECRETS))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         jobs = [pool.submit(_try, engine, path, str(path.relative_to(folder))) for path in files]
         results = []

@@ -28,6 +28,13 @@ INPUTS: dict[str, dict[str, Any]] = {
     },
 }
 
+#: The secrets that Kubeflow's own tests make on their cluster.
+SECRETS: dict[str, Any] = {
+    "test-secret-1": {"keys": {"username": {"value": "user1"}}},
+    "test-secret-2": {"keys": {"password": {"value": "psw1"}}},
+    "test-secret-3": {"keys": {"password": {"value": "psw2"}}},
+}
+
 
 @dataclass(frozen=True)
 class End:
@@ -61,6 +68,10 @@ ENDS: dict[str, End] = {
         "Hugging Face Hub|[Cc]onnection",
         "it downloads from the Hugging Face Hub",
         elsewhere=True,
+    ),
+    "create_pod_metadata_complex": End(
+        "Pod annotation is None",
+        "its last task wants a variable to be empty that is not set at all",
     ),
     "ray_integration_compiled": End(
         "[Aa]ction not permitted|[Cc]onnection|config",
