@@ -134,3 +134,27 @@ async def test_a_reading_that_breaks_off_goes_on_where_it_was() -> None:
             assert names(await backend.list_runs(LONGEST))[0] == "run 01002"
             assert cluster.asked["GET /apis/v2beta1/runs"] <= 6 + 2 + 1
             await backend.close()
+
+
+@in_loop
+async def test_runs_of_a_version_have_their_pipelines_name() -> None:
+    """The list says only which pipeline; each is asked for once, however many runs it has."""
+    async with endpoint(30) as (cluster, backend):
+        pipeline = cluster.add_pipeline("nightly", display_name="Nightly training")
+        version = cluster.add_version(pipeline.id, "v1", {"pipelineInfo": {"name": "train"}})
+        reference = {"pipeline_id": pipeline.id, "version_id": version.id}
+        for number in range(5):
+            cluster.add_run(f"of it {number}", created_at=1_800_000_000 + number, **reference)
+        lost = cluster.add_run("of one deleted", pipeline_id="gone", version_id=version.id)
+        cursor = (await backend.changes(None)).cursor
+        for query in (RunQuery(), RunQuery(pipeline_name="Nightly training"), RunQuery()):
+            page = await backend.list_runs(query)
+            found = {run.display_name: run.pipeline_name for run in page.runs}
+            assert {found[f"of it {number}"] for number in range(5)} == {"Nightly training"}
+            assert found.get("of one deleted", "") == ""
+        assert cluster.asked[f"GET /apis/v2beta1/pipelines/{pipeline.id}"] == 1
+        assert cluster.asked["GET /apis/v2beta1/pipelines/gone"] == 1
+        cluster.turn(next(one for one in cluster.runs.values() if one is not lost), "FAILED")
+        run = cluster.add_run("new", **reference)
+        changed = {one.run_id: one for one in (await backend.changes(cursor)).runs}
+        assert changed[run.id].pipeline_name == "Nightly training"

@@ -74,7 +74,7 @@ class KubeflowBackend:
         self._logs = Logs(self._endpoint, self._ui, self._artifacts)
         self._namespace = namespace
         self._listing = Listing(self._endpoint, namespace)
-        self._changes = ChangeLog(self._endpoint, self._listing, namespace)
+        self._changes = ChangeLog(self._endpoint, self._listing)
         self._readings = Readings(self._endpoint, namespace, self._ui)
         self._pages: Shared[RunPage] = Shared()
         self._log_pieces = SharedLogs()

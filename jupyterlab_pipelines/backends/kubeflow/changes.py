@@ -14,7 +14,6 @@ from ...models import State
 from ..base import Changes
 from .endpoint import Endpoint
 from .listing import RUNS, Listing, state_in
-from .messages import run_from_json, understood
 
 _ACTIVE = [one.value for one in State if not one.final]
 _WINDOW = 100
@@ -36,10 +35,9 @@ class _Look:
 class ChangeLog:
     """Cursors stand for looks that are remembered here; an old one that is not starts anew."""
 
-    def __init__(self, endpoint: Endpoint, listing: Listing, namespace: str) -> None:
+    def __init__(self, endpoint: Endpoint, listing: Listing) -> None:
         self._endpoint = endpoint
         self._listing = listing
-        self._namespace = namespace
         self._looks: OrderedDict[str, _Look] = OrderedDict()
         self._numbers = itertools.count(1)
 
@@ -71,11 +69,7 @@ class ChangeLog:
         )
         return Changes(
             cursor=self._remember(look),
-            runs=understood(
-                self._endpoint.host,
-                "a run",
-                lambda: [run_from_json(run, self._namespace) for run in changed],
-            ),
+            runs=await self._listing.read(changed),
             deleted=deleted,
             unsure=sorted(look.active),
         )

@@ -14,6 +14,7 @@ from ...errors import BadInput
 from ...models import Run, RunPage, RunQuery
 from .endpoint import Endpoint
 from .messages import run_from_json, understood
+from .pipeline_names import PipelineNames
 from .run_index import RunIndex
 
 RUNS = "/apis/v2beta1/runs"
@@ -29,6 +30,7 @@ class Listing:
         self._endpoint = endpoint
         self._namespace = namespace
         self._index = RunIndex(self._read_page)
+        self._names = PipelineNames(endpoint)
 
     def close(self) -> None:
         """Ends what is read in the background."""
@@ -62,7 +64,7 @@ class Listing:
         following = answer.get("next_page_token") or ""
         total = answer.get("total_size")
         return RunPage(
-            runs=self._read(_runs(answer)),
+            runs=await self.read(_runs(answer)),
             next_page_token=_make_token(query, following) if following else "",
             total_size=total if isinstance(total, int) else None,
         )
@@ -94,7 +96,7 @@ class Listing:
         else:
             parameters += [("sort_by", "created_at desc"), *_filter(list(predicates))]
         answer = await self._get(parameters, None)
-        return self._read(_runs(answer)), answer.get("next_page_token") or ""
+        return await self.read(_runs(answer)), answer.get("next_page_token") or ""
 
     async def _get(
         self, parameters: list[tuple[str, str]], experiment_id: str | None
@@ -105,12 +107,15 @@ class Listing:
             parameters.append(("namespace", self._namespace))
         return await self._endpoint.json("GET", RUNS, query=parameters)
 
-    def _read(self, runs: list[dict[str, Any]]) -> list[Run]:
-        return understood(
+    async def read(self, runs: list[dict[str, Any]]) -> list[Run]:
+        """Runs as JSON to runs, with the names of their pipelines. Raises BadUpstream."""
+        found = understood(
             self._endpoint.host,
             "a run",
             lambda: [run_from_json(run, self._namespace) for run in runs],
         )
+        await self._names.fill_in(found)
+        return found
 
 
 def state_in(states: list[str]) -> dict[str, Any]:
