@@ -120,7 +120,8 @@ class Connections:
     async def test(self, connection: NewConnection) -> ConnectionTest:
         """Looks at a connection before it is stored, step by step. Raises BadInput."""
         settings = await asyncio.to_thread(self._settings.completed, connection)
-        backend = self._remote(settings.name, Known(settings), keeping=False)
+        keeper = functools.partial(self._settings.tried, settings)
+        backend = self._remote(Known(settings), keeper)
         try:
             return await backend.test()
         finally:
@@ -256,7 +257,7 @@ class Connections:
         before = self._opened.get(name)
         if before is not None and (known is None or known.same(before.known)):
             return before
-        remote = None if known is None else self._remote(name, known)
+        remote = None if known is None else self._remote(known, self.keeper(name))
         backend = remote or self._local()
         if before is None:
             watcher = Watcher(backend, name)
@@ -280,14 +281,14 @@ class Connections:
             ) from error
         return LocalBackend(self.home / "local")
 
-    def _remote(self, name: str, known: Known, *, keeping: bool = True) -> KubeflowBackend:
+    def _remote(self, known: Known, keeper: Callable[[str | None], str]) -> KubeflowBackend:
         from ..backends.kubeflow import Certificates, cluster_backend, kubeflow_backend
 
         if known.cluster is not None:
             one = known.cluster
             files = Certificates(one.ca, one.client_certificate, one.client_key, one.verified)
             return cluster_backend(known.settings, files)
-        return kubeflow_backend(known.settings, self.keeper(name) if keeping else None)
+        return kubeflow_backend(known.settings, keeper)
 
 
 def _shown(name: str, known: Known | None, health: Health) -> Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from time import monotonic
@@ -51,6 +52,7 @@ class Settings:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._replaced: dict[str, str] = {}
         self._seen: tuple[tuple[str | None, ...], float, Found | None] | None = None
 
     def found(self) -> dict[str, Known]:
@@ -68,7 +70,12 @@ class Settings:
 
     def get(self, name: str) -> Known:
         """One of them. Raises NotFound."""
-        known = self.all().get(name)
+        try:
+            known = self.all().get(name)
+        except StoreBlocked:
+            known = self.found().get(name)  # it needs nothing that is stored
+            if known is None:
+                raise
         if known is None:
             raise NotFound(
                 f"There is no connection named {name!r}.", next_step="Add it, or choose another."
@@ -101,7 +108,7 @@ class Settings:
                 problems=[problem],
                 next_step="Choose another name.",
             )
-        self._store.add(checked(connection))
+        self._store.add(self._newest(checked(connection)))
 
     def change(self, name: str, connection: NewConnection) -> None:
         """Replaces one; secrets left out are kept. Raises BadInput, Conflict and NotFound."""
@@ -111,7 +118,7 @@ class Settings:
                 problems=[Problem(message=f"must be {name}", place="name")],
                 next_step="Add another connection, then remove this one.",
             )
-        self._store.change(checked(connection, self.added(name).settings))
+        self._store.change(self._newest(checked(connection, self.added(name).settings)))
 
     def completed(self, connection: NewConnection) -> NewConnection:
         """One that is to be tried: checked, secrets left out taken from the stored one."""
@@ -119,7 +126,7 @@ class Settings:
             before = self.all().get(connection.name)
         except StoreBlocked:
             before = None
-        return checked(connection, None if before is None else before.settings)
+        return self._newest(checked(connection, None if before is None else before.settings))
 
     def remove(self, name: str) -> None:
         """Forgets one with its secrets. Raises Conflict and NotFound."""
@@ -153,6 +160,41 @@ class Settings:
             return replaced
         token = sign_in.refresh_token
         return "" if token is None else token.get_secret_value()
+
+    def tried(self, settings: NewConnection, replaced: str | None) -> str:
+        """As `refresh_token`, of a sign-in that is only tried: what replaces its token is not lost.
+
+        It takes the place of the stored one, and of the one that the user may still store.
+        """
+        sign_in = settings.sign_in
+        if not isinstance(sign_in, OidcSignIn) or sign_in.refresh_token is None:
+            return ""
+        given = sign_in.refresh_token.get_secret_value()
+        if replaced is None:
+            return self._last(given)
+        with contextlib.suppress(NotFound, StoreBlocked):
+            if self.refresh_token(settings.name, None) == self._last(given):
+                self.refresh_token(settings.name, replaced)
+        last = self._last(given)
+        self._replaced.pop(replaced, None)  # one that comes back is the last again
+        self._replaced[last] = replaced
+        return replaced
+
+    def _last(self, token: str) -> str:
+        """The refresh token that stands for this one by now."""
+        while token in self._replaced:
+            token = self._replaced[token]
+        return token
+
+    def _newest(self, connection: NewConnection) -> NewConnection:
+        """With the refresh token that replaced the given one while the connection was tried."""
+        sign_in = connection.sign_in
+        if not isinstance(sign_in, OidcSignIn) or sign_in.refresh_token is None:
+            return connection
+        token = sign_in.refresh_token.get_secret_value()
+        newest = SecretStr(self._last(token))
+        update = {"sign_in": sign_in.model_copy(update={"refresh_token": newest})}
+        return connection.model_copy(update=update)
 
     def _look(self) -> Found | None:
         """What there is by itself; asked for with each request, so looked for once a while."""

@@ -244,6 +244,17 @@ async def test_a_damaged_file_is_told_and_local_goes_on(content: str) -> None:
 
 
 @in_loop
+async def test_a_damaged_file_leaves_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    connections_file().parent.mkdir(parents=True)
+    connections_file().write_text("{")
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "http://127.0.0.1:9")
+    connections = Connections()
+    (_, found) = await connections.list()
+    assert (found.name, found.state) == ("kubeflow", ConnectionState.UNREACHABLE)
+    await connections.close()
+
+
+@in_loop
 async def test_names_are_unique_and_routes_are_reserved() -> None:
     connections = Connections()
     await connections.add(new())

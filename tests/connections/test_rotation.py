@@ -72,3 +72,29 @@ async def test_a_refresh_token_that_the_user_gives_replaces_the_one_in_use() -> 
         assert (await other.list())[1].state is ConnectionState.READY
         await connections.close()
         await other.close()
+
+
+@in_loop
+async def test_trying_a_connection_does_not_use_its_refresh_token_up() -> None:
+    cluster = Cluster()
+    endpoint = TokenEndpoint(cluster)
+    cluster.users["nobody's"] = "nobody"
+    cluster.routers.append(endpoint.answer)
+    async with serving(cluster) as url:
+        sign_in = {
+            "method": "oidc", "grant": "refresh_token", "client_id": endpoint.client[0],
+            "token_url": f"{url}/protocol/openid-connect/token",
+            "client_secret": endpoint.client[1], "refresh_token": "refresh-0",
+        }  # fmt: skip
+        connections = Connections()
+        typed = NewConnection.model_validate({"name": "team", "host": url, "sign_in": sign_in})
+        for _ in range(2):
+            assert (await connections.test(typed)).ok
+        assert (await connections.add(typed)).state is ConnectionState.READY
+        assert {stored()} == endpoint.refresh_tokens
+        left_out = connections.shown_settings("team")
+        assert (await connections.test(left_out)).ok
+        assert {stored()} == endpoint.refresh_tokens
+        endpoint.end()
+        assert (await connections.list())[1].state is ConnectionState.READY
+        await connections.close()
