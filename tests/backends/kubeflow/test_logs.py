@@ -236,6 +236,21 @@ async def test_two_hundred_readers_cost_one_request(monkeypatch: pytest.MonkeyPa
 
 
 @in_loop
+async def test_who_gives_up_does_not_take_the_reading_from_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with world(monkeypatch) as here:
+        here.prints(lines(0, 10))
+        await here.read()
+        here.prints(lines(0, 20))
+        impatient = asyncio.create_task(here.read(0, 1 << 20))
+        patient = asyncio.create_task(here.read(0, 1 << 19))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        assert (await patient).text == lines(0, 20)
+
+
+@in_loop
 async def test_an_endless_log_ends_with_a_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = 1 << 20
     monkeypatch.setattr(kept, "LIMIT", limit)

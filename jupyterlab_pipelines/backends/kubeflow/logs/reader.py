@@ -42,6 +42,12 @@ class _Followed:
         pause = min(_FRESH + self.kept.size / _BYTES_PER_SECOND, _LONGEST_FRESH)
         return self.final or time.monotonic() - self.read_at < pause
 
+    def was_read(self, reading: asyncio.Task[None]) -> None:
+        """The next one who asks begins another reading; those who waited have what this gave."""
+        self.reading = None
+        if not reading.cancelled():
+            reading.exception()  # it is theirs, also where nobody has waited to the end
+
 
 class Logs:
     """The logs of an endpoint's runs."""
@@ -118,7 +124,7 @@ class Logs:
         if followed.reading is None:
             work = self._take(followed, log, over=over)
             followed.reading = asyncio.get_running_loop().create_task(work)
-            followed.reading.add_done_callback(lambda _: setattr(followed, "reading", None))
+            followed.reading.add_done_callback(followed.was_read)
         await asyncio.shield(followed.reading)
 
     async def _take(self, followed: _Followed, log: PodLog, *, over: bool) -> None:
