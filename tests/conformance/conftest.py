@@ -7,6 +7,7 @@ start together before the first test; equal ones are one run.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,7 +45,10 @@ def specs(request: pytest.FixtureRequest) -> Path:
         draft = folder.with_name(f"{folder.name}.{os.getpid()}")
         command = [sys.executable, "-m", "tests.conformance.compile", str(draft)]
         subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
-        draft.rename(folder)
+        try:
+            draft.rename(folder)
+        except OSError:  # another session was faster
+            shutil.rmtree(draft)
     return folder
 
 

@@ -46,8 +46,9 @@ def test_values_longer_than_a_command_line_travel(run: Ended) -> None:
 
 
 @pytest.mark.run("values.texts")
-def test_numbers_become_text_as_kubeflow_writes_them(run: Ended) -> None:
+def test_values_become_text_as_kubeflow_writes_them(run: Ended) -> None:
     assert run.output("say") == "21 0.1 3 true"
+    assert run.output("say-2") == r'{"a":[1,1e-9,0.00001],"b":"\u003c\u0026\u003e"}'
 
 
 @pytest.mark.run("values.numbers")

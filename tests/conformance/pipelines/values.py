@@ -75,9 +75,16 @@ def big(text: str, times: int = 200_000) -> None:
 
 
 @dsl.pipeline
-def texts(i: int = 21, f: float = 0.1, whole: float = 3.0, b: bool = True) -> None:
-    """What becomes a text on its way: in an f-string, and as an input of type text."""
+def texts(
+    i: int = 21,
+    f: float = 0.1,
+    whole: float = 3.0,
+    b: bool = True,
+    d: dict = {"b": "<&>", "a": [1, 1e-9, 0.00001]},
+) -> None:
+    """What becomes a text on its way."""
     say(text=f"{i} {f} {whole} {b}")
+    say(text=f"{d}")
 
 
 @component

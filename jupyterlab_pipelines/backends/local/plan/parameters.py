@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from ....errors import InvalidParameter
 from ....models import Problem
+from .go_json import go_json
 from .ir import Pipeline
 from .reader import canonical
 from .spec import ParameterSpec, ParameterType
@@ -47,14 +48,14 @@ class Misfit(ValueError):
 
 
 def as_text(value: JsonValue) -> str:
-    """A value as Kubeflow writes it: `3` for 3.0, `true`, compact JSON, null as nothing."""
+    """A value as Kubeflow writes it: `3` for 3.0, `true`, Go's JSON, null as nothing."""
     if isinstance(value, str):
         return value
     if value is None:
         return ""
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return go_json(value)
 
 
 def conform(value: JsonValue, spec: ParameterSpec) -> JsonValue:

@@ -197,7 +197,7 @@ def test_a_run_ends_as_its_definition_says(plan: Any, **drawn: Any) -> None:
 
 
 @pytest.mark.soak
-@settings(PROPERTIES, max_examples=5000)
+@settings(PROPERTIES, max_examples=2000)
 @given(**RUNS)
 def test_thousands_of_runs_end_as_their_definitions_say(plan: Any, **drawn: Any) -> None:
     play_out(plan, **drawn)
