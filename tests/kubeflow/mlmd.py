@@ -162,16 +162,6 @@ class Metadata:
                 return pb.GetContextByTypeAndNameResponse(context=one)
         return pb.GetContextByTypeAndNameResponse()  # no error: that is how it says so
 
-    def GetContextsByExecution(  # noqa: N802
-        self, asked: pb.GetContextsByExecutionRequest
-    ) -> pb.GetContextsByExecutionResponse:
-        found = [
-            self.contexts[context]
-            for context, members in self.associations.items()
-            if asked.execution_id in members
-        ]
-        return pb.GetContextsByExecutionResponse(contexts=found)
-
     def GetExecutionsByContext(  # noqa: N802
         self, asked: pb.GetExecutionsByContextRequest
     ) -> pb.GetExecutionsByContextResponse:

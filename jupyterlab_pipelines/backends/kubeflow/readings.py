@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from ...errors import Forbidden, NotFound, PipelinesError
-from ...models import Run, RunGraph, TaskRef
+from ...errors import NotFound
+from ...models import Run, RunGraph
 from .building import built
 from .endpoint import Endpoint
-from .graph import Pipeline, Reading, path_of, read_run, read_tasks
+from .graph import Pipeline, Reading, read_run
 from .listing import RUNS
 from .messages import run_from_json, understood
+from .origins import Origins
 from .sources import Sources
 
 T = TypeVar("T")
@@ -46,8 +47,7 @@ class Readings:
         self._readings: OrderedDict[str, Kept] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[Kept]] = {}
         self._versions: OrderedDict[str, dict[str, Any]] = OrderedDict()
-        self._origins: OrderedDict[str, dict[str, str]] = OrderedDict()
-        self._executions: OrderedDict[str, TaskRef] = OrderedDict()
+        self._origins = Origins(endpoint, self._sources.metadata, self._pipeline_of)
 
     def run(self, content: Mapping[str, Any]) -> Run:
         """A run's answer as a run. Raises BadUpstream."""
@@ -98,9 +98,7 @@ class Readings:
         reading = await built(
             lambda: understood(host, "tasks", lambda: read_run(run, told, pipeline))
         )
-        for record in reading.records.values():
-            if record.cached_from is not None:
-                record.status.cached_from = await self._origin(*record.cached_from)
+        await self._origins.link(reading.records.values())
         return self._kept(run_id, reading)
 
     def _kept(self, run_id: str, reading: Reading) -> Kept:
@@ -138,42 +136,6 @@ class Readings:
             version = await self._endpoint.json("GET", f"{path}/{quote(version_id, '')}")
             _remember(self._versions, version_id, version.get("pipeline_spec") or {})
         return Pipeline(self._versions[version_id])
-
-    async def _origin(self, run_id: str, uid: str) -> TaskRef | None:
-        """The task whose results were taken, by its scope path; null where it is gone."""
-        if not run_id:
-            return await self._executed(uid)
-        if run_id not in self._origins:
-            try:
-                content = await self._endpoint.json(
-                    "GET", run_path(run_id), query=[("view", "FULL")]
-                )
-            except (NotFound, Forbidden):
-                content = {}
-            tasks = content.get("tasks") or []
-            names = understood(
-                self._endpoint.host,
-                "tasks",
-                lambda: {record.uid: record.task_id for record in read_tasks(tasks).values()},
-            )
-            _remember(self._origins, run_id, names)
-        task_id = self._origins[run_id].get(uid)
-        return None if task_id is None else TaskRef(run_id=run_id, task_id=task_id)
-
-    async def _executed(self, uid: str) -> TaskRef | None:
-        """The task of an execution in ML Metadata, of whichever run; null where it is gone."""
-        if uid not in self._executions:
-            try:
-                origin = await self._sources.metadata.origin(int(uid))
-                if origin is None:
-                    return None
-                content = await self._endpoint.json("GET", run_path(origin.run_id))
-                pipeline = await self._pipeline_of(content)
-            except (PipelinesError, ValueError):
-                return None  # the link is an extra; it is looked for again with the next reading
-            path = path_of(origin, pipeline)
-            _remember(self._executions, uid, TaskRef(run_id=origin.run_id, task_id=path))
-        return self._executions[uid]
 
 
 def run_path(run_id: str) -> str:

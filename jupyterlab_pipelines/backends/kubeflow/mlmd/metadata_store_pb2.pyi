@@ -215,18 +215,6 @@ class GetContextByTypeAndNameResponse(_message.Message):
     context: Context
     def __init__(self, context: _Optional[_Union[Context, _Mapping]] = ...) -> None: ...
 
-class GetContextsByExecutionRequest(_message.Message):
-    __slots__ = ("execution_id",)
-    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
-    execution_id: int
-    def __init__(self, execution_id: _Optional[int] = ...) -> None: ...
-
-class GetContextsByExecutionResponse(_message.Message):
-    __slots__ = ("contexts",)
-    CONTEXTS_FIELD_NUMBER: _ClassVar[int]
-    contexts: _containers.RepeatedCompositeFieldContainer[Context]
-    def __init__(self, contexts: _Optional[_Iterable[_Union[Context, _Mapping]]] = ...) -> None: ...
-
 class GetExecutionsByContextRequest(_message.Message):
     __slots__ = ("context_id", "options")
     CONTEXT_ID_FIELD_NUMBER: _ClassVar[int]

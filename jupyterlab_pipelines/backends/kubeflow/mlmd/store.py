@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -17,6 +17,8 @@ T = TypeVar("T")
 _SERVICE = "/ml_metadata.MetadataStoreService/"
 #: The type of the context that Kubeflow names by a run's id.
 _RUN = "system.PipelineRun"
+#: How the name of a run's root DAG begins; its id follows.
+_ROOT = "run/"
 #: Runs whose context is remembered, and whose records are.
 _NAMED = 1000
 _KEPT = 8
@@ -79,37 +81,31 @@ class MetadataStore:
         """The run is gone, or is to be read from the start."""
         self._snapshots.pop(run_id, None)
 
-    async def origin(self, execution_id: int) -> Origin | None:
-        """Where an execution belongs, of whichever run; null where it is gone."""
-        contexts = await call(
-            self._endpoint,
-            f"{_SERVICE}GetContextsByExecution",
-            pb.GetContextsByExecutionRequest(execution_id=execution_id),
-            pb.GetContextsByExecutionResponse,
-        )
-        # Older releases do not tell a context's type: only a run's has a root for its artifacts.
-        runs = [
-            one.name
-            for one in contexts.contexts
-            if one.type == _RUN or (not one.type and "pipeline_root" in one.custom_properties)
-        ]
-        if not runs:
-            return None
-        path: list[pb.Execution] = []
-        wanted = execution_id
-        while wanted and len(path) < _DEPTH:
-            found = await call(
-                self._endpoint,
-                f"{_SERVICE}GetExecutionsByID",
-                pb.GetExecutionsByIDRequest(execution_ids=[wanted]),
-                pb.GetExecutionsByIDResponse,
-            )
-            if not found.executions:
-                return None
-            path.insert(0, found.executions[0])
-            above = path[0].custom_properties.get("parent_dag_id")
-            wanted = above.int_value if above else 0
-        return Origin(runs[0], path)
+    async def origins(self, execution_ids: Collection[int]) -> dict[int, Origin]:
+        """Where executions belong, of whichever runs; without those that are gone.
+
+        They are looked up level by level, all at once.
+        """
+        known: dict[int, pb.Execution] = {}
+        wanted = set(execution_ids)
+        for _ in range(_DEPTH):
+            if not wanted:
+                break
+            for found in await self._in_pieces(sorted(wanted), self._executions_by_id):
+                known.update((one.id, one) for one in found.executions)
+            above = {_parent(known[one]) for one in wanted if one in known}
+            wanted = above - known.keys() - {0}
+        origins = {}
+        for execution_id in execution_ids:
+            path: list[pb.Execution] = []
+            at = execution_id
+            while at in known and len(path) < _DEPTH:
+                path.insert(0, known[at])
+                at = _parent(known[at])
+            # The root DAG of a run is the only execution with a name.
+            if path and at == 0 and path[0].name.startswith(_ROOT):
+                origins[execution_id] = Origin(path[0].name.removeprefix(_ROOT), path)
+        return origins
 
     # --- requests ------------------------------------------------------------------------------
 
@@ -197,6 +193,14 @@ class MetadataStore:
         pieces = [ids[start : start + _IDS] for start in range(0, len(ids), _IDS)]
         return list(await asyncio.gather(*(asked(piece) for piece in pieces)))
 
+    async def _executions_by_id(self, ids: Sequence[int]) -> pb.GetExecutionsByIDResponse:
+        return await call(
+            self._endpoint,
+            f"{_SERVICE}GetExecutionsByID",
+            pb.GetExecutionsByIDRequest(execution_ids=ids),
+            pb.GetExecutionsByIDResponse,
+        )
+
     async def _events(self, ids: Sequence[int]) -> pb.GetEventsByExecutionIDsResponse:
         return await call(
             self._endpoint,
@@ -223,6 +227,12 @@ class MetadataStore:
             pb.GetArtifactTypesResponse,
         )
         self._types = {one.id: one.name for one in found.artifact_types}
+
+
+def _parent(execution: pb.Execution) -> int:
+    """The id of the DAG's execution around this one; 0 at the top."""
+    above = execution.custom_properties.get("parent_dag_id")
+    return above.int_value if above else 0
 
 
 def _remember(memory: OrderedDict[str, T], key: str, value: T, most: int) -> None:
