@@ -103,7 +103,7 @@ def submit(engine: Engine) -> Callable[..., str]:
 def finished(engine: Engine) -> Callable[..., Run]:
     """Waits for a run's end, starting supervisors again where they were killed."""
 
-    def wait(run_id: str, timeout: float = 40.0) -> Run:
+    def wait(run_id: str, timeout: float = 90.0) -> Run:
         deadline = time.monotonic() + timeout
         while (run := engine.get_run(run_id)).finished_at is None:
             if time.monotonic() > deadline:
@@ -120,7 +120,7 @@ def finished(engine: Engine) -> Callable[..., Run]:
 def until() -> Callable[..., None]:
     """Waits until a condition holds."""
 
-    def wait(condition: Callable[[], Any], timeout: float = 20.0) -> None:
+    def wait(condition: Callable[[], Any], timeout: float = 60.0) -> None:
         deadline = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < deadline, "It did not happen in time."
