@@ -182,6 +182,21 @@ describe('the runs panel', () => {
     ]);
   });
 
+  it('keeps its menu open until the user clicks or tabs elsewhere', async () => {
+    await show([makeRun('a')]);
+    const menu = () => screen.queryByRole('menu');
+    const elsewhere = screen.getByRole('row');
+    fireEvent.click(screen.getByTitle('Choose a connection'));
+    fireEvent.focusIn(elsewhere);
+    expect(menu()).not.toBeNull();
+    fireEvent.keyDown(menu()!, { key: 'Tab' });
+    fireEvent.focusIn(elsewhere);
+    expect(menu()).toBeNull();
+    fireEvent.click(screen.getByTitle('Choose a connection'));
+    fireEvent.mouseDown(elsewhere);
+    expect(menu()).toBeNull();
+  });
+
   it('switches to a namespace of the list, and to one that was typed', async () => {
     const { server } = await show([makeRun('a')], null, server => {
       server.connections = [LOCAL, makeRemote({ preferred: true })];
