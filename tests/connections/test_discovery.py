@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -338,7 +337,6 @@ async def test_where_nothing_is_found_nothing_is_said(
 def test_finding_contacts_nobody_and_loads_nothing_heavy(pod: Path) -> None:
     kubeconfig("https://10.255.255.1", {"token": "x"})
     before = set(sys.modules)
-    started = time.perf_counter()
     for _ in range(20):
         assert find_connection() is not None
     pod.unlink()
@@ -347,7 +345,6 @@ def test_finding_contacts_nobody_and_loads_nothing_heavy(pod: Path) -> None:
         there = find_connection()
         assert there is not None
         assert there.place == "kubeconfig"
-    assert time.perf_counter() - started < 2
     assert not {
         name for name in set(sys.modules) - before if name.startswith(("kubernetes", "kfp"))
     }

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from typing import Any
 
 import keyring
@@ -128,9 +127,7 @@ async def test_a_keyring_that_gives_nothing_is_told_and_asked_again_later(
     ring.state = state
     mine = store(ring)
     connections = Connections(store=mine)
-    started = time.monotonic()
     (_, team) = await connections.list()
-    assert time.monotonic() - started < 3
     assert team.state is ConnectionState.SIGN_IN
     assert "keyring" in team.message
     assert CANARY not in team.message

@@ -141,12 +141,15 @@ class Gateway:
             f'<form method="post" action="{action}">{said}'
             '<input required id="login" name="login" type="text"/>'
             '<input required id="password" name="password" type="password"/>'
+            '<input type="checkbox" name="remember_me"/>Remember me'
             '<button id="submit-login" type="submit">Login</button></form>',
             200,
         )
 
     def _log_in(self, request: Request) -> Answer:
         given = dict(parse_qsl(request.body.decode()))
+        if set(given) != {"login", "password"}:
+            return _page("A browser sends what was typed in, and no more.", 400)
         if (given.get("login"), given.get("password")) != (self.user, self.password):
             self.wrong += 1
             return self._form(request, "Invalid Email Address and password.")

@@ -52,6 +52,8 @@ class _Reader(HTMLParser):
             self.page.forms.append(self._form)
         elif tag in ("input", "button") and self._form is not None and given.get("name"):
             kind = given.get("type", "submit" if tag == "button" else "text").lower()
+            if kind in ("checkbox", "radio") and "checked" not in given:
+                return  # a browser would not send it
             self._form.fields.setdefault(given["name"], given.get("value", ""))
             self._form.kinds.setdefault(given["name"], kind)
 

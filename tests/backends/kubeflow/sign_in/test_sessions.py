@@ -81,9 +81,7 @@ async def test_an_ended_session_is_renewed_once_for_everybody(ended: Ended) -> N
         await names(backend)
         gateway.sessions.clear()
         gateway.ended = ended
-        started = time.monotonic()
         seen = await asyncio.gather(*(names(backend) for _ in range(20)))
-        assert time.monotonic() - started < 2
         assert seen == [["train"]] * 20
         assert gateway.logins == 2
         await backend.close()
@@ -258,9 +256,7 @@ async def test_a_token_endpoint_signs_in(grant: str, basic: bool) -> None:
         assert endpoint.forms[-1]["scope"] == "openid"
         assert endpoint.forms[-1]["audience"] == "pipelines"
         endpoint.end()
-        started = time.monotonic()
         assert await names(backend) == ["train"]
-        assert time.monotonic() - started < 2
         assert endpoint.asked == {grant: 2}
         await backend.close()
 

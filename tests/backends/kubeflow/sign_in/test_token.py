@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -40,9 +39,7 @@ async def test_a_mounted_token_is_read_for_each_request(tmp_path: Path) -> None:
         for number in range(3):  # as the kubelet does it, in place
             cluster.users = {f"token-{number}": "ada"}
             file.write_text(f"token-{number}\n")
-            started = time.monotonic()
             await names(backend)
-            assert time.monotonic() - started < 2
         assert not [one for one in cluster.seen if not one.user]
         await backend.close()
 
