@@ -147,7 +147,7 @@ class Launcher:
             command += [str(self.layout.root), str(directory)]
             command += ["--reuse"] if invocation.reuse_volume else []
         if invocation.container:
-            command = [sys.executable, "-m", containers.__name__, str(directory)]
+            command = [sys.executable, "-m", f"{__package__}.keeper", str(directory)]
             env = processes.environment()
             return processes.launch(directory, command, env, log=sys.stderr.fileno())
         if invocation.isolated:

@@ -19,10 +19,15 @@ from jupyterlab_pipelines.backends.local.engine import Engine
 from jupyterlab_pipelines.models import Run
 
 
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """An engine with settings of its own, whose supervisors and tasks are gone after the test."""
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps the settings of whoever runs the tests out of them."""
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """An engine whose supervisors and tasks are gone after the test."""
     engine = Engine(tmp_path / "engine")
     yield engine
     engine.close()

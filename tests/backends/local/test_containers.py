@@ -30,6 +30,8 @@ Finished = Callable[..., Any]
 
 CANARY = "canary-4711"
 IMAGE = "localhost/jupyterlab-pipelines-test:latest"
+#: Why docker and podman cannot be used here; "" where they can, and then they are.
+UNUSABLE = {name: containers.unusable(name) for name in ("docker", "podman")}
 #: What the tests' image holds, with the libraries that they need.
 PROGRAMS = ("sh", "cat", "env", "id", "mkdir", "printf", "sleep", "test", "touch", "tr", "head")
 
@@ -59,9 +61,8 @@ def owned_by_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 def obstacle(tool: str, folder: Path) -> str:
     """Makes the tests' image for a tool and runs it once; why that cannot be, or ""."""
-    reason = containers.unusable(tool)
-    if reason:
-        return reason
+    if UNUSABLE[tool]:
+        return UNUSABLE[tool]
     root = folder / "image"
     for program in PROGRAMS:
         path = Path(shutil.which(program) or "/missing")
@@ -90,11 +91,17 @@ def obstacle(tool: str, folder: Path) -> str:
 @pytest.fixture(scope="session")
 def obstacles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Why docker and podman do not run here; "" for one that does."""
-    names = ("docker", "podman")
-    return {name: obstacle(name, tmp_path_factory.mktemp(name)) for name in names}
+    return {name: obstacle(name, tmp_path_factory.mktemp(name)) for name in UNUSABLE}
 
 
-@pytest.fixture(params=["stand-in", "docker", "podman"])
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_what_is_here_runs_containers(name: str, obstacles: dict[str, str]) -> None:
+    """Says what these tests did not run, once for each tool."""
+    if obstacles[name]:
+        pytest.skip(f"no test has run a container by {name}: {obstacles[name]}")
+
+
+@pytest.fixture(params=["stand-in", *(name for name, why in UNUSABLE.items() if not why)])
 def tool(
     request: pytest.FixtureRequest,
     engine: Engine,
@@ -356,7 +363,7 @@ def role(process: Any) -> str:
         return ""
     if "shim.main" in words:
         return "shim"
-    if containers.__name__ in words:
+    if ".local.keeper" in words:
         return "keeper"
     return "supervisor" if ".supervisor" in words else ""
 
