@@ -24,7 +24,7 @@ from jupyterlab_pipelines.backends.local import mounts
 
 STATE = Path(sys.argv[1])
 VALUED = {
-    "--cpus", "--entrypoint", "--env", "--format", "--label", "--log-driver", "--memory",
+    "--cpus", "--entrypoint", "--env", "--format", "--gpus", "--label", "--log-driver", "--memory",
     "--memory-swap", "--mount", "--name", "--pull", "--security-opt", "--shm-size", "--user",
 }  # fmt: skip
 

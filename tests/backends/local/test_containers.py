@@ -335,6 +335,28 @@ def test_a_container_ends_by_itself_when_it_is_asked_to(
 
 
 @pytest.mark.parametrize("tool", ["stand-in"], indirect=True)
+def test_what_a_step_may_use_reaches_the_container(
+    engine: Engine, submit: Submit, finished: Finished, tool: Tool
+) -> None:
+    resources = {
+        "resourceCpuLimit": "500m",
+        "resourceMemoryLimit": "64Mi",
+        "accelerator": {"resourceType": "nvidia.com/gpu", "resourceCount": "2"},
+    }
+    options = {"exec-run": {"enabledSharedMemory": {"volumeName": "shm", "size": "1Gi"}}}
+    spec = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": options}}}}
+    run = finished(submit(shell(tool, "true", resources=resources), platform_spec=spec))
+    assert (run.state, run.error) == (State.SUCCEEDED, None)
+    assert tool.standin
+    calls = (tool.standin / "calls").read_text().replace("', '", " ")
+    for words in ("--cpus 0.5", "--memory 67108864", "--shm-size 1073741824", "--gpus 2"):
+        assert words in calls
+    wrong = {"resourceMemoryLimit": "lots"}
+    run = finished(submit(shell(tool, "true", resources=wrong)))
+    assert "Its resources cannot be read: `lots` is not a quantity" in run.error
+
+
+@pytest.mark.parametrize("tool", ["stand-in"], indirect=True)
 def test_a_pull_is_in_the_log_and_ends_with_a_stop(
     engine: Engine, submit: Submit, finished: Finished, until: Any, processes: Any, tool: Tool
 ) -> None:
