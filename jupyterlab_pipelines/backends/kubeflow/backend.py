@@ -115,6 +115,7 @@ class KubeflowBackend:
     async def close(self) -> None:
         """Closes every connection."""
         self._listing.close()
+        self._readings.close()
         await self._artifacts.close()
         await self._endpoint.close()
         if self._ui is not self._endpoint:

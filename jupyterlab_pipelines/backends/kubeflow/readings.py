@@ -61,6 +61,10 @@ class Readings:
         self._under_way.pop(run_id, None)
         self._sources.forget(run_id)
 
+    def close(self) -> None:
+        """Gives up what is still being read."""
+        self._sources.close()
+
     async def read(self, run_id: str) -> Kept:
         """A reading of this second; those who ask while it is made wait for the same one."""
         kept = self._readings.get(run_id)

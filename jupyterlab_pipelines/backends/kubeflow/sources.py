@@ -69,6 +69,7 @@ class Sources:
         self._manifests: OrderedDict[str, _Manifest] = OrderedDict()
         self._last: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._resting: dict[str, _Rest] = {}
+        self._under_way: dict[tuple[str, str], asyncio.Future[Any]] = {}
 
     async def tell(self, run_id: str, content: Mapping[str, Any], final: bool) -> Told:
         """What there is of a run besides its own answer; nothing where that has it all."""
@@ -110,21 +111,38 @@ class Sources:
         """What a source says now; where it fails, what it said last."""
         key = (source, run_id)
         rest = self._resting.get(source)
-        if rest is None or time.monotonic() >= rest.until:
-            try:
-                found = await asyncio.wait_for(ask(), _PATIENCE)
-            except (NotFound, Forbidden, UnsupportedFeature) as error:
-                self._rest(source, _LONG_PAUSE, error.message)
-            except PipelinesError as error:
-                self._rest(source, _PAUSE, error.message)
-            except asyncio.TimeoutError:
-                self._rest(source, _PAUSE, f"It has not answered for {_PATIENCE:.0f} s.")
-            else:
-                self._resting.pop(source, None)
-                _remember(self._last, key, found)
-                return found
+        patience = 0.0  # for what was too late once: it is taken when it has come
+        task: asyncio.Future[T | None] | None = self._under_way.get(key)
+        if task is None and (rest is None or time.monotonic() >= rest.until):
+            patience = _PATIENCE
+            task = self._under_way[key] = asyncio.ensure_future(ask())
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if task is not None:
+            await asyncio.wait({task}, timeout=patience)
         last: T | None = self._last.get(key)
+        if task is None:
+            return last
+        if not task.done():
+            self._rest(source, _PAUSE, f"It has not answered for {_PATIENCE:.0f} s.")
+            return last
+        self._under_way.pop(key, None)
+        try:
+            found = task.result()
+        except (NotFound, Forbidden, UnsupportedFeature) as error:
+            self._rest(source, _LONG_PAUSE, error.message)
+        except PipelinesError as error:
+            self._rest(source, _PAUSE, error.message)
+        else:
+            self._resting.pop(source, None)
+            _remember(self._last, key, found)
+            return found
         return last
+
+    def close(self) -> None:
+        """Gives up what is still being read."""
+        for task in self._under_way.values():
+            task.cancel()
+        self._under_way.clear()
 
     def _rest(self, source: str, seconds: float, reason: str) -> None:
         self._resting[source] = _Rest(time.monotonic() + seconds, reason)
