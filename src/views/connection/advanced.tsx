@@ -2,8 +2,9 @@
 import { addIcon, deleteIcon } from '@jupyterlab/ui-components';
 import React, { useState } from 'react';
 import { Field, TextField } from '../fields';
-import { isAdvanced, isStoreKept, usesAdvanced, type TextPlace } from './draft';
+import { isStoreKept, usesAdvanced, type TextPlace } from './draft';
 import type { IFormPartProps } from './form';
+import { isAdvanced } from './places';
 
 /** What a filled-in field looks like. */
 const SAMPLES = {

@@ -10,14 +10,13 @@ import {
   EMPTY,
   EMPTY_STORE,
   findFaults,
-  placeOf,
-  placeOfStep,
   proposeName,
   toNewConnection,
   type Faults,
   type IDraft,
   type IStoreDraft
 } from './draft';
+import { placeOf, placeOfStep } from './places';
 import { answerKey, type Method } from './signIn';
 
 export interface IConnectionEditorOptions {

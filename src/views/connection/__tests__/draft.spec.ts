@@ -5,12 +5,11 @@ import {
   EMPTY,
   EMPTY_STORE,
   findFaults,
-  placeOf,
-  placeOfStep,
   proposeName,
   toNewConnection,
   type IDraft
 } from '../draft';
+import { placeOf, placeOfStep } from '../places';
 import { methods, questions, type Method } from '../signIn';
 
 const trans = nullTranslator.load('jupyterlab_pipelines');
