@@ -96,3 +96,10 @@ def test_retries_and_what_is_said_of_them(run: Ended) -> None:
     assert [run.output(name)["state"] for name in ("tell", "tell-2")] == ["FAILED", "COMPLETE"]
     assert "try 3 of never fails" in run.output("tell")["message"]
     assert "try number 2" in run.log("flaky")
+
+
+@pytest.mark.run("exits.retried_too_late")
+def test_what_fails_after_its_time_is_not_tried_again(run: Ended) -> None:
+    assert run.state == "FAILED"
+    assert 1 <= len(run.graph.tasks["slow-failure"].attempts) <= 2
+    assert len(run.graph.tasks["slow-failure-2"].attempts) == 1  # the pause alone is too long

@@ -21,7 +21,7 @@ from .launcher import Launch, Launcher
 from .layout import Layout
 from .plan.scheduler import Scheduler
 from .processes import Phase, Sighting
-from .records import ReadyTask, TaskFailure, Values
+from .records import ReadyTask, RetryPolicy, TaskFailure, Values
 from .store import RunStore
 from .tasks import LAUNCHING, AttemptRecord
 
@@ -119,18 +119,23 @@ class Attempts:
         ]
 
     def may_retry(self, task: ReadyTask) -> bool:
-        """Whether the task's policy allows one more attempt."""
-        return len(self._ended(task)) <= task.retry.max_retries
+        """Whether the task's policy allows one more attempt: so many, and within its time."""
+        ended = self._ended(task)
+        if len(ended) > task.retry.max_retries:
+            return False
+        first, last = ended[0].started_at, ended[-1].finished_at
+        if first is None or last is None:
+            return True
+        waited = (last - first) / timedelta(seconds=1) + _backoff(task.retry, len(ended))
+        return waited <= task.retry.window
 
     def due(self, task: ReadyTask) -> float:
         """When the next attempt may begin, on the monotonic clock: after the policy's backoff."""
         ended = self._ended(task)
         if not ended:
             return 0.0
-        policy = task.retry
-        delay = min(policy.backoff * policy.factor ** (len(ended) - 1), policy.max_backoff)
-        since = now() - (ended[-1].finished_at or now())
-        return time.monotonic() + max(0.0, delay - since / timedelta(seconds=1))
+        since = (now() - (ended[-1].finished_at or now())) / timedelta(seconds=1)
+        return time.monotonic() + max(0.0, _backoff(task.retry, len(ended)) - since)
 
     # --- stopping ------------------------------------------------------------------------------
 
@@ -297,3 +302,11 @@ def _executor_output(directory: Path) -> dict[str, Any] | None:
     if not isinstance(output, dict):
         raise TaskFailure("Its executor_output.json is not an object.")
     return output
+
+
+def _backoff(policy: RetryPolicy, ended: int) -> float:
+    """The seconds between the end of an attempt, the `ended`-th, and the next."""
+    try:
+        return float(policy.backoff * policy.factor ** (ended - 1))
+    except OverflowError:
+        return float("inf")

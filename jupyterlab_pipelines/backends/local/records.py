@@ -128,7 +128,7 @@ class RetryPolicy:
     max_retries: int = 0
     backoff: float = 0.0
     factor: float = 2.0
-    max_backoff: float = 3600.0
+    window: float = 3600.0  # since the first attempt began; whatever fails later is not tried again
 
 
 @dataclass(frozen=True)

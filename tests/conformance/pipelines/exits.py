@@ -117,3 +117,20 @@ def retried(folder: str) -> None:
         flaky(folder=folder, name="late", successes_after=2).set_retry(
             num_retries=2, backoff_duration="0s"
         )
+
+
+@component
+def slow_failure() -> None:
+    import time
+
+    time.sleep(0.7)
+    raise ValueError("too slow")
+
+
+@dsl.pipeline
+def retried_too_late() -> None:
+    """The second failure comes after the time in which it may be tried again."""
+    task = slow_failure()
+    task.set_retry(num_retries=5, backoff_duration="0s", backoff_max_duration="1s")
+    other = slow_failure()
+    other.set_retry(num_retries=5, backoff_duration="2s", backoff_max_duration="1s")

@@ -294,5 +294,5 @@ def _read_retry(reader: Reader, body: dict[str, Any], place: str) -> RetryPolicy
         max_retries=max(0, int(reader.number(policy, "maxRetryCount", place))),
         backoff=max(0.0, reader.duration(policy, "backoffDuration", place)),
         factor=reader.number(policy, "backoffFactor", place) or plain.factor,
-        max_backoff=reader.duration(policy, "backoffMaxDuration", place) or plain.max_backoff,
+        window=reader.duration(policy, "backoffMaxDuration", place) or plain.window,
     )
