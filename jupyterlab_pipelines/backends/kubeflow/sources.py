@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ...errors import Forbidden, NotFound, PipelinesError, UnsupportedFeature
+from ...errors import BadUpstream, Forbidden, NotFound, PipelinesError, UnsupportedFeature
 from .building import built
 from .endpoint import Endpoint
 from .graph import Told, Workflow
@@ -68,7 +68,7 @@ class Sources:
         self.metadata = MetadataStore(ui or endpoint)
         self._manifests: OrderedDict[str, _Manifest] = OrderedDict()
         self._last: OrderedDict[tuple[str, str], Any] = OrderedDict()
-        self._resting: dict[str, _Rest] = {}
+        self._resting: dict[tuple[str, str], _Rest] = {}
         self._under_way: dict[tuple[str, str], asyncio.Future[Any]] = {}
 
     async def tell(self, run_id: str, content: Mapping[str, Any], final: bool) -> Told:
@@ -80,21 +80,18 @@ class Sources:
             self._ask("metadata", run_id, lambda: self.metadata.read(run_id)),
             self._ask("workflow", run_id, lambda: self._workflow(run_id, look, final)),
         )
-        return Told(content, metadata, workflow, look, tuple(self._notes(metadata, workflow)))
+        notes = tuple(self._notes(run_id, metadata, workflow))
+        return Told(content, metadata, workflow, look, notes)
 
-    def _notes(self, metadata: Snapshot | None, workflow: Workflow | None) -> Iterator[str]:
+    def _notes(
+        self, run_id: str, metadata: Snapshot | None, workflow: Workflow | None
+    ) -> Iterator[str]:
         """What the user misses, and why."""
-        now = time.monotonic()
         for source, told in (("metadata", metadata), ("workflow", workflow)):
-            rest = self._resting.get(source)
-            if (
-                rest is not None
-                and now < rest.until
-                and not (
-                    # Runs of kfp 1 are not in ML Metadata anyway.
-                    source == "metadata" and workflow is not None and not workflow.is_v2
-                )
-            ):
+            rest = self._resting_of(source, run_id)
+            # Runs of kfp 1 are not in ML Metadata anyway.
+            elsewhere = source == "metadata" and workflow is not None and not workflow.is_v2
+            if rest is not None and not elsewhere:
                 name, gives = _GIVES[source]
                 missing = "are missing" if told is None else "may be old"
                 yield f"{name} cannot be read, so {gives} {missing}. {rest.reason}"
@@ -110,10 +107,10 @@ class Sources:
     ) -> T | None:
         """What a source says now; where it fails, what it said last."""
         key = (source, run_id)
-        rest = self._resting.get(source)
+        rest = self._resting_of(source, run_id)
         patience = 0.0  # for what was too late once: it is taken when it has come
         task: asyncio.Future[T | None] | None = self._under_way.get(key)
-        if task is None and (rest is None or time.monotonic() >= rest.until):
+        if task is None and rest is None:
             patience = _PATIENCE
             task = self._under_way[key] = asyncio.ensure_future(ask())
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -130,10 +127,11 @@ class Sources:
             found = task.result()
         except (NotFound, Forbidden, UnsupportedFeature) as error:
             self._rest(source, _LONG_PAUSE, error.message)
+        except BadUpstream as error:
+            self._rest(source, _PAUSE, error.message, run_id)  # other runs' may be well
         except PipelinesError as error:
             self._rest(source, _PAUSE, error.message)
         else:
-            self._resting.pop(source, None)
             _remember(self._last, key, found)
             return found
         return last
@@ -144,8 +142,14 @@ class Sources:
             task.cancel()
         self._under_way.clear()
 
-    def _rest(self, source: str, seconds: float, reason: str) -> None:
-        self._resting[source] = _Rest(time.monotonic() + seconds, reason)
+    def _rest(self, source: str, seconds: float, reason: str, run_id: str = "") -> None:
+        """Leaves a source alone for a while; where there is a `run_id`, for this run only."""
+        self._resting[source, run_id] = _Rest(time.monotonic() + seconds, reason)
+
+    def _resting_of(self, source: str, run_id: str) -> _Rest | None:
+        now = time.monotonic()
+        self._resting = {key: one for key, one in self._resting.items() if now < one.until}
+        return self._resting.get((source, "")) or self._resting.get((source, run_id))
 
     async def _workflow(self, run_id: str, look: str, final: bool) -> Workflow | None:
         kept = self._manifests.get(run_id)

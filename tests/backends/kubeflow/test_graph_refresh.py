@@ -137,17 +137,22 @@ async def test_a_broken_workflow_leaves_what_the_other_source_tells(text: str) -
     endpoint = Endpoint()
 
     async def broken(request: Request) -> Answer | None:
-        if request.path.startswith("/apis/v1beta1/"):
+        if request.path == f"/apis/v1beta1/runs/{run.id}":
             return Answer.json({"run": {}, "pipeline_runtime": {"workflow_manifest": text}})
         return None
 
     endpoint.cluster.routers.insert(0, broken)
     run = endpoint.add(compiled(), FAILED, "FAILED")
-    graph = await endpoint.graph(run)
-    assert graph.tasks[SPLIT].state is State.FAILED
-    assert len(graph.artifacts) == 1
-    (note,) = graph.notes
-    assert note.startswith("The run's workflow cannot be read, so attempts and the reasons")
+    other = endpoint.add(compiled(), FAILED, "FAILED")
+    async with backend_of(endpoint) as backend:
+        graph = await backend.get_graph(run.id)
+        assert graph.tasks[SPLIT].state is State.FAILED
+        assert len(graph.artifacts) == 1
+        (note,) = graph.notes
+        assert note.startswith("The run's workflow cannot be read, so attempts and the reasons")
+        well = await backend.get_graph(other.id)
+        assert well.tasks[SPLIT].error == "OOMKilled (exit code 137)"
+        assert well.notes == []
 
 
 @in_loop
