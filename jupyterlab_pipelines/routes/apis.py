@@ -16,7 +16,7 @@ from ..backends.base import ApiRequest, ApiResponse
 from ..errors import PipelinesError
 from ..service import close_stream
 from .base import Action, PipelinesHandler
-from .streams import SANDBOX, send, set_content_headers
+from .streams import SANDBOX, SMALL, gathered, send, set_content_headers
 
 #: Whatever else the browser or the backend sends, cookies and sign-ins above all, stays behind.
 _REQUEST_HEADERS = ("Accept", "Content-Type", "Content-Length", "Range", "If-Range")
@@ -113,11 +113,15 @@ class ApisHandler(PipelinesHandler):
         for name in _ANSWER_HEADERS:
             if name.lower() in headers:
                 self.set_header(name, headers[name.lower()])
-        if isinstance(answer.body, bytes):
+        body = answer.body
+        length = headers.get("content-length", "")
+        if not isinstance(body, bytes) and length.isdecimal() and int(length) <= SMALL:
+            body = await gathered(body)
+        if isinstance(body, bytes):
             content_type = headers.get("content-type", "application/json")
-            self.finish(answer.body or None, set_content_type=content_type)
+            self.finish(body or None, set_content_type=content_type)
         else:
-            await send(self, answer.body)
+            await send(self, body)
 
     def error_text(self, error: PipelinesError) -> str:
         return json.dumps(error.status_body())

@@ -18,6 +18,8 @@ _SHOWN = frozenset(
     {"text/plain", "text/csv", "application/json", "image/png", "image/jpeg", "image/gif",
      "image/webp"}
 )  # fmt: skip
+#: Up to here an answer is sent at once, in bytes: cheaper, and a broken one becomes an error.
+SMALL = 1 << 20
 #: For all that was made by a pipeline: it may run scripts, but as nobody and with nothing.
 SANDBOX = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -32,6 +34,14 @@ def set_content_headers(
     if download or media_type.partition(";")[0].strip().lower() not in _SHOWN:
         name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", filename)[-200:] or "download"
         handler.set_header("Content-Disposition", f"attachment; filename*=utf-8''{quote(name)}")
+
+
+async def gathered(body: AsyncIterator[bytes]) -> bytes:
+    """A small body as a whole; what breaks on the way is raised before anything was sent."""
+    try:
+        return b"".join([piece async for piece in body])
+    finally:
+        await close_stream(body)
 
 
 async def send(handler: web.RequestHandler, body: AsyncIterator[bytes]) -> None:

@@ -70,17 +70,29 @@ async def test_a_failure_reads_as_an_error_of_the_api(
         assert "location" not in answer.headers
 
 
-@pytest.mark.parametrize("fault", [cuts_body(200), cuts_body(200, reset=True), cuts_last_chunk])
-async def test_a_cut_answer_is_cut_for_the_client_too(remote: Any, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [cuts_body(200), cuts_body(200, reset=True)])
+async def test_a_list_that_breaks_off_is_a_bad_answer(remote: Any, fault: Fault) -> None:
+    async with remote(full()) as (proxy, client):
+        assert len((await client.get(RUNS)).json()["runs"]) == 20
+        proxy.script(fault)
+        answer = await client.get(RUNS)
+        assert (answer.status_code, answer.json()["code"]) == (502, 14)
+        assert proxy.url in answer.json()["message"]
+
+
+async def test_what_breaks_off_on_its_way_is_cut_for_the_client_too(remote: Any) -> None:
+    async with remote(full()) as (proxy, client):
+        proxy.script(cuts_last_chunk)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(RUNS)
+
+
+def full() -> Cluster:
+    """An endpoint with a page of runs."""
     cluster = Cluster()
     for number in range(20):
         cluster.add_run(f"run {number}")
-    async with remote(cluster) as (proxy, client):
-        whole = (await client.get(RUNS)).content
-        assert len(json.loads(whole)["runs"]) == 20
-        proxy.script(fault)
-        with pytest.raises(httpx.RemoteProtocolError):
-            await client.get(RUNS)
+    return cluster
 
 
 async def test_a_cut_artifact_is_cut_for_the_client_too(remote: Any) -> None:

@@ -104,11 +104,20 @@ async def never_began() -> AsyncIterator[bytes]:
 # --- towards the client -------------------------------------------------------------------------
 
 
-async def test_a_cut_answer_of_known_length_is_cut(scripted: Scripted, dial: Any) -> None:
+async def test_a_small_answer_that_breaks_off_is_an_error(scripted: Scripted, dial: Any) -> None:
     scripted.answer = answers(broken, Content_Type="application/json", Content_Length="1000")
     line = await dial("GET", "apis/v2beta1/runs")
     status, headers = await line.head()
-    assert (status, headers["content-length"]) == (200, "1000")
+    assert status == 502
+    body = json.loads(await line.reader.readexactly(int(headers["content-length"])))
+    assert "broke off" in body["message"]
+
+
+async def test_a_cut_answer_of_known_length_is_cut(scripted: Scripted, dial: Any) -> None:
+    scripted.answer = answers(broken, Content_Type="application/json", Content_Length=str(4 * MIB))
+    line = await dial("GET", "apis/v2beta1/runs")
+    status, headers = await line.head()
+    assert (status, headers["content-length"]) == (200, str(4 * MIB))
     assert await asyncio.wait_for(line.reader.read(), 5) == b'{"runs": ['
 
 
