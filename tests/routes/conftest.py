@@ -17,6 +17,12 @@ from tests.backends.local.conftest import kill
 RUN_ID = "0d9f2f3c-6b0e-4a53-9d53-6c6a7f3f1d10"
 
 
+@pytest.fixture(autouse=True)
+def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test stores is not for the developer's own keyring."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Any:
     folder = tmp_path / "pipelines-home"
