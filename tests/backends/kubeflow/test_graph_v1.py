@@ -168,3 +168,20 @@ async def test_what_nobody_came_to_yet_is_drawn_too() -> None:
     assert kinds[f"{TOP}/again/condition-3/again"] is TaskType.DAG  # and it ends there
     assert f"{TOP}/again/condition-3/again/condition-3" not in kinds
     assert details[f"{TOP}/use"].image == "python:3.7"
+
+
+@in_loop
+async def test_a_workflow_may_be_one_step() -> None:
+    endpoint = Endpoint()
+    name = "hello-7sm94"
+    node = {"id": name, "name": name, "type": "Pod", "templateName": "whalesay"}
+    node |= {"phase": "Failed", "message": "OOMKilled (exit code 137)"}
+    workflow = {
+        "metadata": {"name": name},
+        "spec": {"entrypoint": "whalesay", "templates": [container("whalesay")]},
+        "status": {"phase": "Failed", "nodes": {name: node}},
+    }
+    run = endpoint.cluster.add_run("hello", "FAILED", task_details=[], workflow=workflow)
+    graph = await endpoint.graph(run)
+    assert [one.id for one in graph.topology.tasks] == ["whalesay"]
+    assert graph.tasks["whalesay"].error == "OOMKilled (exit code 137)"

@@ -61,7 +61,12 @@ def read_v1(workflow: Workflow) -> dict[str, Record]:
     reader = _Reader(workflow)
     root = workflow.nodes.get(workflow.name)
     entry = str(workflow.spec.get("entrypoint") or "")
-    reader.read_inside("", root, root.template if root and root.template else entry, ())
+    entry = root.template if root and root.template else entry
+    template = workflow.templates.get(entry) or {}
+    if (root is not None and root.type in _STEPS) or "container" in template:
+        reader.read_only(root, entry)  # a workflow of one step
+    else:
+        reader.read_inside("", root, entry, ())
     reader.read_exit()
     link_artifacts(reader.records.values())
     return reader.records
@@ -91,6 +96,11 @@ class _Reader:
                 record.after = {
                     prefix + name: label for name, label in before.items() if name != record.name
                 }
+
+    def read_only(self, node: Node | None, template: str) -> None:
+        """The workflow's one step, which has the workflow's own name in Argo."""
+        nodes: dict[int | None, Node] = {} if node is None else {None: node}
+        self._read_task("", _Call(template, template, {}), nodes, ())
 
     def read_exit(self) -> None:
         """The workflow's exit handler, which is beside its first DAG."""
