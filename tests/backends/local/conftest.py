@@ -50,6 +50,14 @@ def processes_of(root: Path) -> list[psutil.Process]:
     return found
 
 
+def lives(process: psutil.Process) -> bool:
+    """Whether it is there, and not just for its parent to collect."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def kill(root: Path) -> None:
     """Kills every process of the engines below `root`."""
     while processes := processes_of(root):
@@ -57,18 +65,14 @@ def kill(root: Path) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(processes, timeout=2)
-        if all(process.status() == psutil.STATUS_ZOMBIE for process in processes_of(root)):
+        if not any(lives(process) for process in processes_of(root)):
             return
 
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Callable[[], list[psutil.Process]]:
     """The living processes of the test's engine."""
-    return lambda: [
-        process
-        for process in processes_of(tmp_path)
-        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    ]
+    return lambda: [process for process in processes_of(tmp_path) if lives(process)]
 
 
 @pytest.fixture
