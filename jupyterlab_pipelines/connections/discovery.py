@@ -60,6 +60,11 @@ def find_connection() -> Found | None:
     return None
 
 
+def in_pod() -> bool:
+    """Whether this machine is a pod, which may be taken away at any moment."""
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST") or os.environ.get("NB_PREFIX"))
+
+
 def _tried(way: Callable[[], Found | None]) -> Found | None:
     try:
         return way()

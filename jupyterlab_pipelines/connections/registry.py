@@ -29,6 +29,7 @@ from ..models import (
 )
 from ..service import Service
 from ..watch import Watcher
+from .discovery import in_pod
 from .places import connections_file, default_home
 from .settings import LOCAL, Known, Settings
 from .store import Store
@@ -43,6 +44,11 @@ logger = logging.getLogger(__name__)
 LOOK_INTERVAL = 15.0
 #: Seconds after which the list is shown without waiting for one that does not answer.
 HEALTH_PATIENCE = 8.0
+
+_ENDS_WITH_POD = (
+    "A run here ends with this notebook's pod, and can then be retried. A Kubeflow connection"
+    " runs it apart from the notebook."
+)
 
 Listener: TypeAlias = Callable[[list[Connection]], None]
 
@@ -294,7 +300,11 @@ class Connections:
 def _shown(name: str, known: Known | None, health: Health) -> Connection:
     if known is None:
         return Connection(
-            name=name, kind=ConnectionKind.LOCAL, state=health.state, message=health.message
+            name=name,
+            kind=ConnectionKind.LOCAL,
+            state=health.state,
+            message=health.message,
+            notice=_ENDS_WITH_POD if in_pod() else "",
         )
     sure = not known.guessed or health.state is ConnectionState.READY
     return Connection(

@@ -45,6 +45,7 @@ class Connection(Model):
     preferred: bool = Field(False, description="The panel opens on it.")
     state: ConnectionState
     message: str = Field("", description="Why it is not ready and what to do; empty when ready.")
+    notice: str = Field("", description="What to know before something is run there.")
     removable: bool = False
 
 

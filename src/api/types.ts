@@ -177,6 +177,10 @@ export interface Connection {
    * Why it is not ready and what to do; empty when ready.
    */
   message: string;
+  /**
+   * What to know before something is run there.
+   */
+  notice: string;
   removable: boolean;
 }
 /**

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import wait_for_lab
 from tests.browser.lab import Lab
-from tests.browser.screen import RunsPanel
+from tests.browser.screen import Files, RunsPanel
 from tests.kubeflow import Cluster, in_thread
 
 pytestmark = pytest.mark.labs("kubeflow")
@@ -53,6 +53,7 @@ def lab(cluster: Cluster, secrets: Path, tmp_path_factory: pytest.TempPathFactor
     with in_thread(cluster) as address:
         running = Lab.in_kubeflow(Path(sys.executable), tmp_path_factory.mktemp("pod"))
         running.variables = {
+            "NB_PREFIX": running.prefix,
             "KF_PIPELINES_ENDPOINT": address,
             "KF_PIPELINES_SA_TOKEN_PATH": str(secrets / "kubeflow/pipelines/token"),
             "JUPYTERLAB_PIPELINES_POD_SECRETS": str(secrets),
@@ -93,3 +94,13 @@ def test_panel_opens_on_what_was_found_until_the_user_chooses_another(
     panel = RunsPanel(page)
     expect(panel.node).to_contain_text("No runs yet")
     expect(panel.picker).to_contain_text("local")
+
+
+def test_who_is_about_to_run_here_is_told_that_the_run_ends_with_the_pod(page: Page) -> None:
+    dialog = Files(page).run_pipeline("pipelines", "digits.yaml")
+    where = dialog.field("Run on")
+    where.select_option("kubeflow")
+    expect(dialog.node).not_to_contain_text("ends with this notebook's pod")
+    where.select_option("local")
+    expect(dialog.node).to_contain_text("A run here ends with this notebook's pod")
+    dialog.cancel()

@@ -122,6 +122,8 @@ def _runs_are_there(client: httpx.Client) -> None:
     assert (one["found"], one["preferred"], one["state"]) == ("pod", True, "ready"), one
     assert not known["local"]["preferred"]
     assert known["local"]["state"] == "ready"
+    assert "ends with this notebook's pod" in known["local"]["notice"]
+    assert not one["notice"]
     runs = client.get("pipelines/kubeflow/runs").json()["runs"]
     assert [run["display_name"] for run in runs] == ["train of team-a"]
     dialect = client.get("pipelines/kubeflow/apis/v2beta1/runs", params={"namespace": "team-a"})

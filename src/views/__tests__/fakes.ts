@@ -51,6 +51,7 @@ export const LOCAL: Connection = {
   sign_in: 'none',
   found: '',
   preferred: false,
+  notice: '',
   state: 'ready',
   message: '',
   removable: false

@@ -33,6 +33,7 @@ export function ConnectionField(props: IConnectionFieldProps): JSX.Element {
     <SelectField
       label={trans.__('Run on')}
       fault={chosen && chosen.state !== 'ready' ? chosen.message : null}
+      hint={chosen?.notice}
       value={value}
       options={options}
       onChange={onChange}
