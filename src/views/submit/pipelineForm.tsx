@@ -1,14 +1,12 @@
 /** The dialog "Run pipeline": the run's name, the pipeline's parameters, where it runs. */
-import { ReactWidget } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { Signal, type ISignal } from '@lumino/signaling';
 import React from 'react';
-import type { PipelineParameter, Run } from '../../api/types';
+import type { PipelineParameter } from '../../api/types';
 import type { ConnectionsModel } from '../../models/connections';
 import { Field, SelectField, TextField, type IFieldProps } from '../fields';
-import type { IFormBody } from '../formDialog';
 import { useSignals } from '../useSignal';
 import { ConnectionField } from './connectionField';
+import { DraftForm } from './draftForm';
 import { choicesOf, editorOf, toText, typeName } from './parameterValue';
 import type { CachingChoice, PipelineDraft } from './pipelineDraft';
 import { Problems } from './problems';
@@ -19,46 +17,9 @@ export interface IPipelineFormOptions {
   trans: TranslationBundle;
 }
 
-export class PipelineForm extends ReactWidget implements IFormBody<Run> {
-  constructor(private readonly options: IPipelineFormOptions) {
-    super();
-    this.addClass('jp-PipelinesForm-body');
-    options.draft.changed.connect(this._onChanged, this);
-  }
-
-  get canSubmit(): boolean {
-    return this.options.draft.canRun;
-  }
-
-  get isBusy(): boolean {
-    return this.options.draft.isRunning;
-  }
-
-  get stateChanged(): ISignal<this, void> {
-    return this._stateChanged;
-  }
-
-  submit(): Promise<Run | null> {
-    return this.options.draft.run();
-  }
-
-  override dispose(): void {
-    if (!this.isDisposed) {
-      this.options.draft.dispose();
-      Signal.clearData(this);
-      super.dispose();
-    }
-  }
-
-  protected override render(): JSX.Element {
-    return <Form {...this.options} />;
-  }
-
-  private _onChanged(): void {
-    this._stateChanged.emit();
-  }
-
-  private readonly _stateChanged = new Signal<this, void>(this);
+/** The form over `options.draft`, which is disposed with it. */
+export function makePipelineForm(options: IPipelineFormOptions): DraftForm {
+  return new DraftForm(options.draft, <Form {...options} />);
 }
 
 function Form(props: IPipelineFormOptions): JSX.Element {

@@ -9,7 +9,7 @@ import { FormDialog } from '../formDialog';
 import { focusCell, importedModules, languageOf, readSelection } from './cells';
 import { probeKernel } from './kernelProbe';
 import { StepDraft } from './stepDraft';
-import { StepForm } from './stepForm';
+import { makeStepForm } from './stepForm';
 
 export interface IRunCellsOptions {
   service: IPipelines;
@@ -40,7 +40,7 @@ export async function runCells(
     });
     return;
   }
-  service.connections.start();
+  void service.connections.start();
   const draft = new StepDraft({
     client: service.client,
     connection: options.connection,
@@ -56,7 +56,7 @@ export async function runCells(
     invalidJson: (name, reason) =>
       trans.__('The value of “%1” is not valid JSON: %2', name, reason)
   });
-  const form = new StepForm({
+  const form = makeStepForm({
     draft,
     connections: service.connections,
     editors,

@@ -4,7 +4,7 @@ import type { Run } from '../../api/types';
 import type { IPipelines } from '../../tokens';
 import { FormDialog } from '../formDialog';
 import { PipelineDraft } from './pipelineDraft';
-import { PipelineForm } from './pipelineForm';
+import { makePipelineForm } from './pipelineForm';
 
 export interface IRunPipelineOptions {
   service: IPipelines;
@@ -19,7 +19,7 @@ export interface IRunPipelineOptions {
 
 export async function runPipeline(options: IRunPipelineOptions): Promise<void> {
   const { service, connection, file, text, trans } = options;
-  service.connections.start();
+  void service.connections.start();
   const draft = new PipelineDraft({
     client: service.client,
     connection,
@@ -30,7 +30,7 @@ export async function runPipeline(options: IRunPipelineOptions): Promise<void> {
   // eslint-disable-next-line jupyter/require-disposable-ownership -- a dialog disposes itself
   const dialog = new FormDialog<Run>({
     title: trans.__('Run %1', file),
-    body: new PipelineForm({ draft, connections: service.connections, trans }),
+    body: makePipelineForm({ draft, connections: service.connections, trans }),
     accept: trans.__('Run'),
     busy: trans.__('Starting…'),
     focus: 'input',

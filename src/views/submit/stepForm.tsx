@@ -1,18 +1,16 @@
 /** The dialog "Run as pipeline step": what will run, with what, and where. */
-import { ReactWidget } from '@jupyterlab/apputils';
 import type { IEditorServices } from '@jupyterlab/codeeditor';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { Signal, type ISignal } from '@lumino/signaling';
 import React from 'react';
-import type { Problem, Run } from '../../api/types';
+import type { Problem } from '../../api/types';
 import type { ConnectionsModel } from '../../models/connections';
 import { TextField } from '../fields';
-import type { IFormBody } from '../formDialog';
 import { Message } from '../message';
 import { useSignals } from '../useSignal';
 import { cellNumber } from './cells';
 import { CodeView } from './codeView';
 import { ConnectionField } from './connectionField';
+import { DraftForm } from './draftForm';
 import { InputsTable } from './inputsTable';
 import { PackagesField } from './packagesField';
 import { Problems } from './problems';
@@ -27,46 +25,9 @@ export interface IStepFormOptions {
   trans: TranslationBundle;
 }
 
-export class StepForm extends ReactWidget implements IFormBody<Run> {
-  constructor(private readonly options: IStepFormOptions) {
-    super();
-    this.addClass('jp-PipelinesForm-body');
-    options.draft.changed.connect(this._onChanged, this);
-  }
-
-  get canSubmit(): boolean {
-    return this.options.draft.canRun;
-  }
-
-  get isBusy(): boolean {
-    return this.options.draft.isRunning;
-  }
-
-  get stateChanged(): ISignal<this, void> {
-    return this._stateChanged;
-  }
-
-  submit(): Promise<Run | null> {
-    return this.options.draft.run();
-  }
-
-  override dispose(): void {
-    if (!this.isDisposed) {
-      this.options.draft.dispose();
-      Signal.clearData(this);
-      super.dispose();
-    }
-  }
-
-  protected override render(): JSX.Element {
-    return <Form {...this.options} />;
-  }
-
-  private _onChanged(): void {
-    this._stateChanged.emit();
-  }
-
-  private readonly _stateChanged = new Signal<this, void>(this);
+/** The form over `options.draft`, which is disposed with it. */
+export function makeStepForm(options: IStepFormOptions): DraftForm {
+  return new DraftForm(options.draft, <Form {...options} />);
 }
 
 function Form(props: IStepFormOptions): JSX.Element {
