@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -19,28 +20,33 @@ from tests.kubeflow import Answer, Cluster, Request, serving
 CANARY = "canary-e7d0"
 
 
+def canary(name: str) -> str:
+    """As long as a token that a cluster projects into a pod, and known by any piece of it."""
+    return (f"{CANARY}-{name}-" * 100)[:1200]
+
+
 def every_kind(url: str) -> dict[str, dict[str, Any]]:
     """Sign-ins by method, each of their secrets a canary."""
     token_url = f"{url}/token"
     return {
-        "token": {"method": "token", "token": f"{CANARY}-token"},
-        "cookie": {"method": "cookie", "cookie": f"session={CANARY}-cookie"},
-        "dex": {"method": "dex", "username": "ada", "password": f"{CANARY}-dex"},
+        "token": {"method": "token", "token": canary("token")},
+        "cookie": {"method": "cookie", "cookie": f"session={canary('cookie')}"},
+        "dex": {"method": "dex", "username": "ada", "password": canary("dex")},
         "oidc": {
             "method": "oidc", "token_url": token_url, "grant": "password", "client_id": "c",
-            "client_secret": f"{CANARY}-client", "username": "ada",
-            "password": f"{CANARY}-oidc", "refresh_token": f"{CANARY}-refresh",
+            "client_secret": canary("client"), "username": "ada",
+            "password": canary("oidc"), "refresh_token": canary("refresh"),
         },
         "iap": {
             "method": "iap", "client_id": "c", "app_client_id": "d",
-            "app_client_secret": f"{CANARY}-app", "refresh_token": f"{CANARY}-iap",
+            "app_client_secret": canary("app"), "refresh_token": canary("iap"),
         },
-        "header": {"method": "header", "header": "x-user", "value": f"{CANARY}-header"},
+        "header": {"method": "header", "header": "x-user", "value": canary("header")},
     }  # fmt: skip
 
 
 def connection(url: str, sign_in: dict[str, Any]) -> NewConnection:
-    store = {"prefix": "s3://", "access_key": "a", "secret_key": f"{CANARY}-store"}
+    store = {"prefix": "s3://", "access_key": "a", "secret_key": canary("store")}
     given = {"name": "team", "host": url, "sign_in": sign_in, "stores": [store]}
     return NewConnection.model_validate(given)
 
@@ -73,6 +79,13 @@ def test_models_do_not_show_them(method: str) -> None:
     assert CANARY not in "".join(shown)
 
 
+async def echo_as_text(request: Request) -> Answer:
+    """An endpoint that says what it was sent where JSON should be, the longest first."""
+    said = sorted([*request.headers.values(), request.body.decode()], key=len, reverse=True)
+    failed = request.path.endswith("/token")
+    return Answer(400 if failed else 200, "\n".join(said).encode())
+
+
 async def echo(request: Request) -> Answer:
     """An endpoint that says all that it was sent, in the least fitting places."""
     said = json.dumps([dict(request.headers), request.body.decode(), dict(request.query)])
@@ -83,14 +96,18 @@ async def echo(request: Request) -> Answer:
     return Answer.json({"error": said, "message": said, "code": 3}, 400)
 
 
+@pytest.mark.parametrize("echoing", [echo, echo_as_text], ids=["json", "text"])
 @pytest.mark.parametrize("method", every_kind(""))
 @in_loop
 async def test_an_endpoint_that_echoes_them_gives_nothing_away(
-    method: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    method: str,
+    echoing: Callable[[Request], Awaitable[Answer]],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
     cluster = Cluster()
-    cluster.routers.append(echo)
+    cluster.routers.append(echoing)
     seen: list[str] = []
     async with serving(cluster) as url:
         one = connection(url, every_kind(url)[method])

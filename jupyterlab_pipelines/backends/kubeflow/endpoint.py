@@ -6,7 +6,15 @@ import asyncio
 import json
 import random
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -85,7 +93,7 @@ class Endpoint:
         """The JSON object that the endpoint answers; an error status is raised."""
         answer = await self.value(method, path, query=query, body=body, retries=retries)
         if not isinstance(answer, dict):
-            raise self._not_json(json.dumps(answer)[:1000].encode())
+            raise self._not_json(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
         return answer
 
     async def value(
@@ -266,13 +274,32 @@ class Endpoint:
             next_step="Check that the host is the address of a Kubeflow Pipelines API.",
         )
 
-    def excerpt(self, text: bytes, length: int) -> str:
-        """The first bytes, escaped, and without secrets should the endpoint echo them."""
-        shown = text[: length * 4].decode("utf-8", "replace")
-        for secret in () if self._sign_in is None else self._sign_in.secrets():
-            shown = shown.replace(secret, "***") if secret else shown
-        shown = shown[:length]
+    def excerpt(self, text: bytes, length: int, concealed: Sequence[str] = ()) -> str:
+        """The first `length` characters, escaped; secrets and what is `concealed` are `***`."""
+        secrets = () if self._sign_in is None else self._sign_in.secrets()
+        hidden = {one.encode() for one in (*secrets, *concealed) if one}
+        shown = _masked(text, length * 4, hidden).decode("utf-8", "replace")[:length]
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def _masked(text: bytes, length: int, secrets: Iterable[bytes]) -> bytes:
+    """The beginning of a text, at least what its first `length` bytes say, without secrets."""
+    longest_first = sorted(secrets, key=len, reverse=True)  # one may be a part of another
+    window = length + max(map(len, longest_first), default=0)
+    shown = text[:window]
+    for secret in longest_first:
+        shown = shown.replace(secret, b"***")
+    if len(text) <= window:
+        return shown
+    # What was masked has moved the end nearer: a secret that is cut there would be shown.
+    begun = (
+        size
+        for secret in longest_first
+        for size in range(1, len(secret))
+        if shown.endswith(secret[:size])
+    )
+    cut = max(begun, default=0)
+    return shown[:-cut] + b"***" if cut else shown
 
 
 def opened_body(

@@ -216,6 +216,7 @@ async def test_a_token_comes_from_the_environment(monkeypatch: pytest.MonkeyPatc
         ("[1, 2]", "[1, 2]"),
         ("[" * 100_000, "[[["),
         (f'{{"token": "{CANARY}"', "***"),
+        (f'["{"y" * 180}", "{CANARY}"]', "***"),
         ("x" * 5000, "x" * 200),
     ],
 )
@@ -316,6 +317,18 @@ async def test_nothing_listens() -> None:
 async def test_a_name_that_nobody_has() -> None:
     text = await failing(Endpoint("http://no-such-host.invalid"), Unreachable)
     assert "no-such-host.invalid cannot be reached" in text
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+@pytest.mark.parametrize("before", [0, 150, 780, 799])
+@in_loop
+async def test_a_long_token_is_masked_wherever_it_stands(before: int, times: int) -> None:
+    token = "".join(f"{number:x}." for number in range(4096, 4496))  # no part of it comes twice
+    text = "-" * before + token * times + "#" * 5000
+    said = await failing(Upstream(answer(text=text)).endpoint(BearerToken(token)), BadUpstream)
+    assert "1000.1001" not in said
+    assert not any(f"{number:x}." in said for number in range(4096, 4496))
+    assert ("***" in said) == (before < 200)
 
 
 @in_loop
