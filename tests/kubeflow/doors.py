@@ -43,8 +43,10 @@ class Gateway:
         password: str = "12341234",
         connectors: tuple[str, ...] = ("local",),
         approval: bool = False,
+        form_method: str = ' method="post"',
     ) -> None:
         self.user, self.password = user, password
+        self._form_method = form_method
         self.sessions: set[str] = set()
         self.logins = 0
         self.wrong = 0
@@ -138,7 +140,7 @@ class Gateway:
     def _form(self, request: Request, said: str = "") -> Answer:
         action = html.escape(f"{request.path}?{urlencode(request.query)}")
         return _page(
-            f'<form method="post" action="{action}">{said}'
+            f'<form{self._form_method} action="{action}">{said}'
             '<input required id="login" name="login" type="text"/>'
             '<input required id="password" name="password" type="password"/>'
             '<input type="checkbox" name="remember_me"/>Remember me'

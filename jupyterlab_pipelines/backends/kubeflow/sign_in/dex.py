@@ -121,6 +121,11 @@ class _Walk:
                 f"{_place(response)} refused the user name or the password.",
                 next_step="Change the connection: give both again.",
             )
+        if form.method != "post":  # it would go into an address, which others log
+            raise SignInNeeded(
+                f"{_place(response)} has a login form that does not post the password.",
+                next_step="Sign in with a browser, and give the connection the session's cookie.",
+            )
         self._given = True
         name = "login" if "login" in form.fields else form.first("text", "email")
         filled = {name or "login": self._username, password: self._password}

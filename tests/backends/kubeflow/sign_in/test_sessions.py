@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,22 @@ async def test_a_wrong_password_is_told_and_not_tried_again_and_again() -> None:
             assert "wrong-canary" not in f"{got.value.message}{got.value.next_step}"
         assert gateway.wrong == 1
         await backend.close()
+
+
+@pytest.mark.parametrize("form_method", ["", ' method="get"', ' method="dialog"'])
+@in_loop
+async def test_a_password_is_never_put_into_an_address(
+    form_method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    gateway = Gateway(cluster_with_a_run(), form_method=form_method)
+    async with serving(gateway.outside) as url:
+        backend = backend_of(f"{url}/pipeline", DEX)
+        said = await refusal(backend)
+    assert "does not post the password" in said
+    assert "session's cookie" in said
+    sent = "".join(f"{one.path}{one.query}" for one in gateway.outside.seen)
+    assert DEX["password"] not in f"{sent}{said}{caplog.text}"
 
 
 @in_loop
