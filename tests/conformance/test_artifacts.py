@@ -82,6 +82,19 @@ def test_an_importer_says_what_is_in_a_cloud(run: Ended) -> None:
     assert run.error_of("importer") == reason
 
 
+@pytest.mark.run(
+    "artifacts.import_of_what_is_made", uri="https://ada:s3cretpw@host/data.csv?sig=s3cret"
+)
+def test_an_importer_does_not_say_what_signs_in(run: Ended) -> None:
+    reason = "`https://host/data.csv` is not on this machine: download it, and import its path."
+    assert run.error_of("importer") == reason
+
+
+@pytest.mark.run("artifacts.imports", uri="ftp://ada:s3cretpw@host/data.csv?sig=s3cret")
+def test_an_importer_that_knows_no_such_address_does_not_say_what_signs_in(run: Ended) -> None:
+    assert run.error_of("importer-2") == "There is nothing at `ftp://host/data.csv`."
+
+
 @pytest.mark.run("artifacts.embedded")
 def test_embedded_files_and_notebooks_are_components(run: Ended) -> None:
     assert run.state == "SUCCEEDED"

@@ -10,6 +10,8 @@ from ....errors import UnsupportedFeature
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)/?(.*)", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+#: User info and query of a web address: a password, a signature.
+_CREDENTIALS = re.compile(r"(?<=://)[^/]*@|\?.*", re.DOTALL)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 #: Places that Kubeflow knows but that hold no files to read, and what to do about them.
 _NAMED = {
@@ -31,13 +33,24 @@ class Place:
 
     @property
     def uri(self) -> str:
-        """The place as a URI, as messages show it."""
+        """The place as a URI, to ask for; it may hold credentials."""
         return f"{self.scheme}://{self.bucket}/{self.key}"
 
     @property
+    def shown(self) -> str:
+        """The place as a URI without credentials, as messages show it."""
+        return _CREDENTIALS.sub("", self.uri) if self.scheme in WEB else self.uri
+
+    @property
+    def credentials(self) -> list[str]:
+        """The parts of the URI that no text may show."""
+        return _CREDENTIALS.findall(self.uri) if self.scheme in WEB else []
+
+    @property
     def name(self) -> str:
-        """The last part of the key."""
-        return self.key.rstrip("/").rpartition("/")[2]
+        """The last part of the key, on the web of the path."""
+        path = self.key.partition("?")[0] if self.scheme in WEB else self.key
+        return path.rstrip("/").rpartition("/")[2]
 
 
 def read_place(uri: str) -> Place:

@@ -115,7 +115,7 @@ def _neither(
     said = "; ".join(f"{source.title}: {error.message.rstrip('.')}" for source, error in failed)
     steps = list(dict.fromkeys(error.next_step for error in errors if error.next_step))
     return type(chief)(
-        f"The artifact {wanted.name} at {place.uri} cannot be read. Tried {said}.",
+        f"The artifact {wanted.name} at {place.shown} cannot be read. Tried {said}.",
         next_step="The step may not have written it: read its log."
         if isinstance(chief, NotFound)
         else " ".join(steps),

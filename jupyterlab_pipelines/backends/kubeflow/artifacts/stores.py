@@ -232,7 +232,7 @@ async def _folder(store: Any, place: Place) -> FolderArchive:
     # A folder of the store's own console is an empty object with the folder's name.
     files = [one for one in found if one["path"] != prefix]
     if not files:
-        raise NotFound(f"There is nothing at {place.uri}.")
+        raise NotFound(f"There is nothing at {place.shown}.")
     below = len(prefix) + 1 if prefix else 0
     entries = [_entry(store, place, one, below) for one in files]
     return FolderArchive(place.name or place.bucket, sorted(entries, key=lambda one: one.name))
@@ -257,7 +257,7 @@ def _entry(store: Any, place: Place, meta: Mapping[str, Any], below: int) -> Ent
 
 
 def _changed(place: Place) -> Conflict:
-    return Conflict(f"{place.uri} changed while it was read.", next_step="Download it again.")
+    return Conflict(f"{place.shown} changed while it was read.", next_step="Download it again.")
 
 
 async def _in_time(answer: Any) -> Any:
@@ -282,7 +282,7 @@ class _explained:  # noqa: N801 (read as a verb: `with _explained(place)`)
     def _as_ours(self, error: BaseException | None) -> PipelinesError:
         text, kind = str(error), type(error).__name__
         if isinstance(error, FileNotFoundError):
-            return NotFound(f"There is nothing at {self._place.uri}.")
+            return NotFound(f"There is nothing at {self._place.shown}.")
         if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
             return UpstreamTimeout(
                 f"The store of {self._bucket} has not answered for {IDLE_TIMEOUT:.0f} s."
@@ -299,11 +299,11 @@ class _explained:  # noqa: N801 (read as a verb: `with _explained(place)`)
             )
         if kind in ("InvalidPathError", "ValueError"):
             return UnsupportedFeature(
-                f"The name {self._place.uri} is not one that can be read.",
+                f"The name {self._place.shown} is not one that can be read.",
                 next_step="Copy it from where it is stored.",
             )
         if status is not None and status.group(1) == "404":
-            return NotFound(f"There is nothing at {self._place.uri}{said}.")
+            return NotFound(f"There is nothing at {self._place.shown}{said}.")
         if status is not None:
             return UpstreamError(
                 f"The store of {self._bucket} answered: HTTP {status.group(1)}{said}."

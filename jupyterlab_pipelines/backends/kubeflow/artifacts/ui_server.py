@@ -81,7 +81,7 @@ class UiServer:
                 )
             if place.scheme == "gs" and headers.get("Content-Length") == "0":
                 # A file that is empty comes as a stream without a length.
-                raise NotFound(f"There is nothing at {place.uri}.")
+                raise NotFound(f"There is nothing at {place.shown}.")
             return
         if status == 416:
             return
@@ -91,9 +91,11 @@ class UiServer:
                 f"{self._endpoint.host} has no route for artifacts.",
                 next_step="Give the connection the address of Kubeflow's UI server.",
             )
-        said = self._endpoint.excerpt(text, 300) if not page or b"<" not in text[:64] else ""
+        said = ""
+        if not page or b"<" not in text[:64]:
+            said = self._endpoint.excerpt(text, 300, place.credentials)
         if status == 404 or b"NoSuchKey" in text or b"does not exist" in text:
-            raise NotFound(f"There is nothing at {place.uri}.")
+            raise NotFound(f"There is nothing at {place.shown}.")
         kind = _REFUSALS.get(status, UpstreamError)
         raise kind(f"{self._endpoint.host} answered: {said or f'HTTP {status}'}")
 
@@ -122,6 +124,6 @@ async def _beginning(response: httpx.Response) -> bytes:
     content = bytearray()
     async for piece in response.aiter_bytes():
         content += piece
-        if len(content) > 4096:
+        if len(content) > 32 << 10:  # more than any token: a cut one is not masked
             break
     return bytes(content)

@@ -43,7 +43,7 @@ class Volumes:
             return await asyncio.to_thread(self._open, place, start, end)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "its name is not one"
-            raise NotFound(f"{place.uri} cannot be read: {reason}.") from None
+            raise NotFound(f"{place.shown} cannot be read: {reason}.") from None
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -52,9 +52,9 @@ class Volumes:
         root = self._root(place).resolve()
         path = (root / place.key).resolve(strict=True)
         if not path.is_relative_to(root):
-            raise NotFound(f"{place.uri} leads out of its volume.")
+            raise NotFound(f"{place.shown} leads out of its volume.")
         if not (path.is_file() or path.is_dir()):
-            raise NotFound(f"{place.uri} is no file.")
+            raise NotFound(f"{place.shown} is no file.")
         return open_path(path, media_type(path.name), start, end)
 
     def _root(self, place: Place) -> Path:

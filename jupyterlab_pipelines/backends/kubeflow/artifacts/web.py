@@ -88,7 +88,7 @@ class WebHosts:
             start,
             end,
             media_type=response.headers.get("Content-Type", "") or media_type(place.name),
-            filename=place.name.partition("?")[0] or wanted.name,
+            filename=place.name or wanted.name,
         )
 
     async def close(self) -> None:

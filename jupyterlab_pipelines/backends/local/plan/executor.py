@@ -41,6 +41,8 @@ from .spec import (
 )
 
 OUTPUT_FILE = "executor_output.json"
+#: User info and query of an address: a password, a signature.
+_CREDENTIALS = re.compile(r"(?<=://)[^/]*@|\?.*", re.DOTALL)
 _VARIABLE = re.compile(r"\$(\$)?\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 #: Where the embedded engine cannot read from.
 CLOUD_SCHEMES = frozenset({"gs", "s3", "minio", "oci", "http", "https", "abfs", "hdfs"})
@@ -332,6 +334,11 @@ def _local_uri(uri: str) -> str:
     return unquote(parts.path) if parts.scheme == "file" else uri
 
 
+def shown_uri(uri: str) -> str:
+    """A URI as messages show it: without what may be credentials. A path is shown as it is."""
+    return _CREDENTIALS.sub("", uri) if "://" in uri else uri
+
+
 def is_read(group: Component, name: str, outermost: bool) -> bool:
     """Whether a task may read what the importer `name` of `group` imports.
 
@@ -356,9 +363,11 @@ def _imported(node: Node, run: RunContext, importer: Importer) -> Values:
         raise TaskFailure("The artifact to import has no URI.")
     if scheme in CLOUD_SCHEMES:
         if is_read(node.scope.component, node.task.name, outermost=node.scope.owner is None):
-            raise TaskFailure(f"`{uri}` is not on this machine: download it, and import its path.")
+            raise TaskFailure(
+                f"`{shown_uri(uri)}` is not on this machine: download it, and import its path."
+            )
     elif not Path(uri).exists():
-        raise TaskFailure(f"There is nothing at `{uri}`.")
+        raise TaskFailure(f"There is nothing at `{shown_uri(uri)}`.")
     metadata = placeholders.value(dict(importer.metadata))
     assert isinstance(metadata, dict)
     name, spec = next(iter(node.component.output_artifacts.items()))

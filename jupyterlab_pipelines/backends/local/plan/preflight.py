@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from ....models import Problem
 from .cel import CelError, parse
-from .executor import CLOUD_SCHEMES, is_read
+from .executor import CLOUD_SCHEMES, is_read, shown_uri
 from .ir import Pipeline
 from .machine import BARE, Machine
 from .needs import Known, made_volumes, pod_problems
@@ -82,7 +82,8 @@ def _task_problems(task: Task, place: str, component: Component, known: Known) -
         if urlsplit(uri).scheme in CLOUD_SCHEMES and is_read(
             known.group, task.name, outermost=known.outermost
         ):
-            yield _problem(place, f"imports `{uri}`, which is not on this machine", "cloud")
+            need = f"imports `{shown_uri(uri)}`, which is not on this machine"
+            yield _problem(place, need, "cloud")
     elif isinstance(executor, OtherExecutor):
         yield _problem(place, f"has an executor of the kind `{executor.kind}`")
 

@@ -275,3 +275,46 @@ async def test_no_secret_of_the_connection_is_in_an_error() -> None:
         await artifacts.close()
         await endpoint.close()
     assert "canary" not in str(failed.value.body())
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://ada:canary-pw@files.example.com/data/x.csv",
+        "https://canary-token@files.example.com/data/x.csv",
+        "https://files.example.com/data/x.csv?X-Amz-Signature=canary&next=/canary",
+        "https://ada:p?canary@files.example.com/data/x.csv?sig=canary",
+    ],
+)
+@in_loop
+async def test_credentials_in_an_address_are_sent_but_not_shown(uri: str) -> None:
+    """The UI server may need them; neither it nor a failure of ours may say them to anybody."""
+    cluster = Cluster()
+    answers = [Answer(500, f"cannot get {uri}".encode()), Answer(404, b"No objects found")]
+
+    async def fails(request: Request) -> Answer:
+        return answers[0]
+
+    cluster.routers.append(fails)
+    async with reading(cluster) as artifacts:
+        while answers:
+            with pytest.raises(PipelinesError) as failed:
+                await read(artifacts, uri)
+            assert "canary" not in str(failed.value.body())
+            assert "at https://files.example.com/data/x.csv cannot" in failed.value.message
+            answers.pop(0)
+    assert "canary" in "".join(f"{one.path}{one.query}" for one in cluster.seen)
+
+
+@in_loop
+async def test_a_download_is_not_named_by_its_signature() -> None:
+    cluster = Cluster()
+
+    async def file(request: Request) -> Answer:
+        return Answer(200, b"a,b")
+
+    cluster.routers.append(file)
+    async with reading(cluster) as artifacts:
+        content, _ = await read(artifacts, "https://files.example.com/d/x.csv?sig=canary/1")
+    assert content.filename == "x.csv"
+    assert content.media_type == "text/csv"

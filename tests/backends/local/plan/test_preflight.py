@@ -274,6 +274,13 @@ def test_an_import_from_a_cloud_is_named_where_it_is_read(ir: Any, uri: dict[str
     assert refused(importing(ir, uri, read=False)) == []
 
 
+def test_credentials_in_what_is_imported_are_not_named(ir: Any) -> None:
+    uri = {"constant": "https://ada:s3cretpw@host/data.csv?sig=s3cret"}
+    (said,) = refused(importing(ir, uri, read=True))
+    assert "`https://host/data.csv`" in said
+    assert "s3cret" not in said
+
+
 def test_the_runs_parameters_may_bring_the_import_here(ir: Any) -> None:
     pipeline = Pipeline.parse(importing(ir, {"runtimeParameter": "uri"}, read=True))
     assert preflight(pipeline, {"where": "/data/x"}) == []
