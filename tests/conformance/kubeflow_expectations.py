@@ -1,4 +1,4 @@
-"""What Kubeflow's compiled pipelines are given here, and how those end that do not succeed."""
+"""What Kubeflow's compiled pipelines are given here, and which are refused or do not succeed."""
 
 from __future__ import annotations
 
@@ -83,4 +83,70 @@ ENDS: dict[str, End] = {
         "it looks for its artifact in the cluster's own MinIO",
         elsewhere=True,
     ),
+}
+
+_CONTAINER = "needs a container of the image"
+_STORE = "imports `(gs|oci)://.*`, which is not on this machine"
+
+#: Files that no run is made of, by name: a pattern of what is said instead.
+REFUSED: dict[str, str] = {
+    **dict.fromkeys(
+        [
+            "arguments_parameters",
+            "artifacts_simple",
+            "components_with_optional_artifacts",
+            "container_component_with_no_inputs",
+            "container_io",
+            "container_no_input",
+            "container_with_artifact_output",
+            "container_with_concat_placeholder",
+            "container_with_if_placeholder",
+            "container_with_placeholder_in_fstring",
+            "containerized_python_component",
+            "fast_artifact",
+            "hello_world",
+            "long-running",
+            "mounted_cabundle_configmap",
+            "mounted_cabundle_secret",
+            "nvidia_gpu_scheduling_check",
+            "parameters_simple",
+            "pipeline_in_pipeline",
+            "pipeline_in_pipeline_complex",
+            "pipeline_in_pipeline_loaded_from_yaml",
+            "pipeline_with_after",
+            "pipeline_with_concat_placeholder",
+            "pipeline_with_condition_dynamic_task_output_custom_training_job",
+            "pipeline_with_dynamic_task_output_custom_training_job",
+            "pipeline_with_env",
+            "pipeline_with_importer_and_gcpc_types",
+            "pipeline_with_nested_conditions_yaml",
+            "pipeline_with_only_display_name",
+            "pipeline_with_outputs",
+            "pipeline_with_task_final_status_yaml",
+            "pipeline_with_various_io_types",
+            "placeholder_with_if_placeholder_none_input_value",
+            "producer_consumer_param_pipeline",
+            "run_as_user_cache_disabled",
+            "run_as_user_cache_enabled",
+            "sequential_v1",
+            "sequential_v2",
+            "two_step_pipeline",
+            "two_step_pipeline_containerized",
+            "xgboost_sample_pipeline",
+        ],
+        _CONTAINER,
+    ),
+    **dict.fromkeys(
+        [
+            "modelcar",
+            "pipeline_with_google_artifact_type",
+            "pipeline_with_importer",
+            "pythonic_artifact_with_single_return",
+        ],
+        _STORE,
+    ),
+    "empty_file": "has no `root`",
+    "invalid_yaml": "Its component `comp-echo` does not exist",
+    "no_name": "The pipeline has no name",
+    "pvc_mount": "mounts the volume .* which is not mapped",
 }
