@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,12 @@ from ..base import Changes
 from .endpoint import Endpoint
 from .listing import RUNS, Listing, state_in
 
+logger = logging.getLogger(__name__)
+
 _ACTIVE = [one.value for one in State if not one.final]
 _WINDOW = 100
+#: Pages of active runs, each as long as Kubeflow lets it be, that one look asks for.
+_PAGES = 5
 _KEPT = 32
 
 
@@ -40,6 +45,7 @@ class ChangeLog:
         self._listing = listing
         self._looks: OrderedDict[str, _Look] = OrderedDict()
         self._numbers = itertools.count(1)
+        self._overfull = False
 
     async def since(self, cursor: str | None) -> Changes:
         """Runs that look different from when `cursor` was given out."""
@@ -82,8 +88,9 @@ class ChangeLog:
             return None
 
     async def _look(self) -> tuple[dict[str, dict[str, Any]], _Look]:
-        newest = await self._listing.fetch([], "created_at desc", _WINDOW)
-        active = await self._listing.fetch([state_in(_ACTIVE)], "created_at desc")
+        newest, _ = await self._listing.fetch([], _WINDOW)
+        active, more = await self._listing.fetch([state_in(_ACTIVE)], pages=_PAGES)
+        self._say_if_overfull(more, len(active))
         runs = {str(run["run_id"]): run for run in [*active, *newest] if "run_id" in run}
         look = _Look(
             seen={
@@ -94,6 +101,17 @@ class ChangeLog:
             oldest=str(newest[-1].get("created_at", "")) if len(newest) >= _WINDOW else "",
         )
         return runs, look
+
+    def _say_if_overfull(self, more: bool, watched: int) -> None:
+        """Says it once, and again only after it was over."""
+        if more and not self._overfull:
+            logger.warning(
+                "%s has more than %d active runs. Changes of older ones show when the list is "
+                "refreshed.",
+                self._endpoint.host,
+                watched,
+            )
+        self._overfull = more
 
     def _remember(self, look: _Look) -> str:
         cursor = str(next(self._numbers))

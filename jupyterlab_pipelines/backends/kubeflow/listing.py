@@ -43,13 +43,22 @@ class Listing:
         return await self._page_from_here(query)
 
     async def fetch(
-        self, predicates: list[dict[str, Any]], sort_by: str, size: int = _PAGE
-    ) -> list[dict[str, Any]]:
-        """One page of runs as JSON, by Kubeflow's own filter and sort."""
-        answer = await self._get(
-            [("page_size", str(size)), ("sort_by", sort_by), *_filter(predicates)], None
-        )
-        return _runs(answer)
+        self, predicates: list[dict[str, Any]], size: int = _PAGE, pages: int = 1
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Runs as JSON by Kubeflow's own filter, the newest first, and whether there are more.
+
+        At most `pages` pages of `size` runs are asked for.
+        """
+        parameters = [("sort_by", "created_at desc"), *_filter(predicates)]
+        runs: list[dict[str, Any]] = []
+        for _ in range(pages):
+            answer = await self._get([("page_size", str(size)), *parameters], None)
+            runs += _runs(answer)
+            token = str(answer.get("next_page_token") or "")
+            if not token:
+                return runs, False
+            parameters = [("page_token", token)]  # it holds sort and filter
+        return runs, True
 
     async def _page_from_there(self, query: RunQuery) -> RunPage:
         token = _read_token(query, str) if query.page_token else ""

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, readings
+from jupyterlab_pipelines.backends.kubeflow import changes as changes_module
 from jupyterlab_pipelines.errors import BadInput, BadUpstream
 from jupyterlab_pipelines.models import RunQuery, State, Submission, TaskType
 from jupyterlab_pipelines.pipeline_text import read_pipeline
@@ -221,6 +222,34 @@ async def test_changes_are_what_looks_different() -> None:
     assert list(changes.unsure) == ["c"]
     with pytest.raises(BadInput):
         await backend.changes("never given")
+
+
+@in_loop
+async def test_every_active_run_is_watched_over_as_many_pages_as_they_fill() -> None:
+    ended = {f"e{i}": run_json(f"e{i}", "SUCCEEDED") for i in range(150)}
+    active = {f"a{i}": run_json(f"a{i}") for i in range(450)}
+    cluster = Cluster(*ended.values(), *active.values())
+    backend = cluster.backend()
+    first = await backend.changes(None)
+    assert set(first.unsure) == set(active)
+    active["a449"]["display_name"] = "renamed"
+    changes = await backend.changes(first.cursor)
+    assert [run.display_name for run in changes.runs] == ["renamed"]
+
+
+@in_loop
+async def test_more_active_runs_than_are_watched_are_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(changes_module, "_PAGES", 2)
+    cluster = Cluster(*(run_json(f"a{i}") for i in range(401)))
+    backend = cluster.backend()
+    first = await backend.changes(None)
+    assert len(first.unsure) == 400
+    await backend.changes(first.cursor)
+    said = [one.getMessage() for one in caplog.records if "active runs" in one.getMessage()]
+    assert len(said) == 1
+    assert "more than 400 active runs" in said[0]
 
 
 @in_loop
