@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import functools
 import logging
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from ..backends.base import Backend, Health
 from ..errors import (
@@ -37,6 +39,8 @@ from .store import Store
 if TYPE_CHECKING:
     from ..backends.kubeflow import KubeflowBackend
     from ..backends.local.backend import LocalBackend
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +77,10 @@ class Connections:
     def __init__(self, home: Path | None = None, *, store: Store | None = None) -> None:
         self.home = home or default_home()
         self._settings = Settings(store or Store(connections_file()))
+        #: Reads files and the keyring beside an event loop, one reading after the other.
+        self._reader = ThreadPoolExecutor(1, "jupyterlab-pipelines-connections")
         self._opened: dict[str, _Opened] = {}
+        self._opening = threading.Lock()
         self._closing: set[asyncio.Task[None]] = set()
         self._listeners: list[Listener] = []
         self._looking: asyncio.Task[None] | None = None
@@ -88,10 +95,11 @@ class Connections:
         A store that cannot be read hides what it holds, but never `local`.
         """
         try:
-            known = await asyncio.to_thread(self._settings.all)
+            known = await self._beside(self._settings.all)
+            await self._drop({*self._opened} - {LOCAL, *known})  # another process removed them
         except StoreBlocked as error:
             logger.warning("%s %s", error.message, error.next_step)
-            known = self._settings.found()
+            known = await self._beside(self._settings.found)
         health = await asyncio.gather(self._health(LOCAL), *map(self._health, known))
         connections = [_shown(LOCAL, None, health[0])]
         for (name, one), state in zip(known.items(), health[1:], strict=True):
@@ -117,10 +125,7 @@ class Connections:
     async def remove(self, name: str) -> None:
         """Forgets a connection and its secrets; its runs stay where they are."""
         await asyncio.to_thread(self._settings.remove, name)
-        opened = self._opened.pop(name, None)
-        if opened is not None:
-            await opened.watcher.close("The connection was removed.")
-            await opened.service.close()
+        await self._drop({name})
         await self._look()
 
     async def test(self, connection: NewConnection) -> ConnectionTest:
@@ -135,7 +140,7 @@ class Connections:
 
     async def test_known(self, name: str) -> ConnectionTest:
         """Looks at a connection that there is. Raises NotFound, and BadInput for `local`."""
-        remote = self._open(name).remote
+        remote = (await self._ready(name)).remote
         if remote is None:
             raise BadInput("The embedded engine is this machine: there is no way to test.")
         return await remote.test()
@@ -165,18 +170,30 @@ class Connections:
         return self._settings.shown(name)
 
     def service(self, name: str) -> Service:
-        """The desk of a connection, opened when first asked for. Raises NotFound."""
+        """The desk of a connection, opened when first asked for. Raises NotFound.
+
+        It may wait for files and the keyring: an event loop that serves others awaits
+        `ready_service` instead.
+        """
         return self._open(name).service
+
+    async def ready_service(self, name: str) -> Service:
+        """As `service`, while the event loop goes on."""
+        return (await self._ready(name)).service
 
     def watcher(self, name: str) -> Watcher:
         """The one watcher of a connection; for the event loop that serves it."""
         return self._open(name).watcher
 
+    async def ready_watcher(self, name: str) -> Watcher:
+        """As `watcher`, while the event loop goes on."""
+        return (await self._ready(name)).watcher
+
     async def namespaces(self, name: str) -> Namespaces:
         """The namespaces that the user may see; none where the engine has none."""
         if name == LOCAL:
             return Namespaces(namespaces=[], current="", multi_user=False)
-        remote = self._open(name).remote
+        remote = (await self._ready(name)).remote
         assert remote is not None  # only `local` is none
         seen = await remote.namespaces()
         if seen.multi_user:
@@ -249,7 +266,8 @@ class Connections:
 
     async def _health(self, name: str) -> Health:
         try:
-            return await asyncio.wait_for(self.service(name).health(), HEALTH_PATIENCE)
+            service = await self.ready_service(name)
+            return await asyncio.wait_for(service.health(), HEALTH_PATIENCE)
         except asyncio.TimeoutError:
             text = f"It has not answered for {HEALTH_PATIENCE:.0f} s. It is asked again."
             return Health(ConnectionState.UNREACHABLE, text)
@@ -258,8 +276,25 @@ class Connections:
             state = ConnectionState.SIGN_IN if signed_out else ConnectionState.UNSUPPORTED
             return Health(state, f"{error.message} {error.next_step}")
 
+    async def _beside(self, read: Callable[[], T]) -> T:
+        """What a reading of files and the keyring gives; readings end in their order."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
+
+    async def _ready(self, name: str) -> _Opened:
+        if name != LOCAL:
+            return self._use(name, await self._beside(functools.partial(self.known, name)))
+        if (opened := self._opened.get(LOCAL)) is not None:
+            return opened
+        return await asyncio.to_thread(self._open, LOCAL)  # it waits for no keyring
+
     def _open(self, name: str) -> _Opened:
-        known = None if name == LOCAL else self.known(name)
+        return self._use(name, None if name == LOCAL else self.known(name))
+
+    def _use(self, name: str, known: Known | None) -> _Opened:
+        with self._opening:  # a thread of the server's opens the embedded engine too
+            return self._used(name, known)
+
+    def _used(self, name: str, known: Known | None) -> _Opened:
         before = self._opened.get(name)
         if before is not None and (known is None or known.same(before.known)):
             return before
@@ -276,6 +311,12 @@ class Connections:
         opened = _Opened(known, remote, Service(backend, name), watcher)
         self._opened[name] = opened
         return opened
+
+    async def _drop(self, names: set[str]) -> None:
+        """Lets go of connections that were removed; whoever listens is told."""
+        for opened in [self._opened.pop(name) for name in names if name in self._opened]:
+            await opened.watcher.close("The connection was removed.")
+            await opened.service.close()
 
     def _local(self) -> Backend:
         try:

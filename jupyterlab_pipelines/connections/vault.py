@@ -8,7 +8,9 @@ import os
 import queue
 import sys
 import threading
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -28,6 +30,18 @@ class VaultLocked(Exception):
     """The keyring did not answer in time, or refused."""
 
 
+@dataclass
+class _Turn:
+    """Who asks a keyring at present; `overdue` is the thread that got no answer in time."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    overdue: threading.Thread | None = None
+
+
+_turns: weakref.WeakKeyDictionary[object, _Turn] = weakref.WeakKeyDictionary()
+_turns_lock = threading.Lock()
+
+
 class Vault:
     """Named bundles of secrets in one keyring. Raises VaultLocked, never with a secret in it."""
 
@@ -37,13 +51,13 @@ class Vault:
     def put(self, name: str, secrets: dict[str, str]) -> None:
         """Keeps a bundle, and makes sure that it can be read again."""
         text = json.dumps(secrets)
-        _within(lambda: self._keyring.set_password(SERVICE, name, text))
+        _within(self._keyring, lambda: self._keyring.set_password(SERVICE, name, text))
         if self.get(name) != secrets:
             raise VaultLocked
 
     def get(self, name: str) -> dict[str, str]:
         """A bundle that was kept."""
-        text = _within(lambda: self._keyring.get_password(SERVICE, name))
+        text = _within(self._keyring, lambda: self._keyring.get_password(SERVICE, name))
         try:
             content = json.loads(text or "")
         except ValueError:
@@ -53,7 +67,7 @@ class Vault:
     def forget(self, name: str) -> None:
         """Deletes a bundle; one that cannot be deleted is left, named by nothing."""
         with contextlib.suppress(VaultLocked):
-            _within(lambda: self._keyring.delete_password(SERVICE, name))
+            _within(self._keyring, lambda: self._keyring.delete_password(SERVICE, name))
 
 
 def os_vault() -> Vault | None:
@@ -61,7 +75,7 @@ def os_vault() -> Vault | None:
     if sys.platform.startswith("linux") and not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
         return None  # no desktop, and so nobody who could be asked: not worth an import
     try:
-        found = _within(_find)
+        found = _within(_find, _find)
     except VaultLocked:
         return None
     return None if found is None else Vault(found)
@@ -81,8 +95,17 @@ def _find() -> KeyringBackend | None:
     return None
 
 
-def _within(call: Callable[[], T]) -> T:
-    """What a call gives that may wait for ever, for instance for a dialog nobody sees."""
+def _within(asked: object, call: Callable[[], T]) -> T:
+    """What a call gives that may wait for ever, for instance for a dialog nobody sees.
+
+    One call at a time for each `asked`: while one is overdue, others are refused at once.
+    """
+    with _turns_lock:
+        turn = _turns.setdefault(asked, _Turn())
+    if turn.overdue is not None and turn.overdue.is_alive():
+        raise VaultLocked
+    if not turn.lock.acquire(timeout=PATIENCE):
+        raise VaultLocked
     answers: queue.Queue[tuple[bool, Any]] = queue.Queue()
 
     def run() -> None:
@@ -90,11 +113,15 @@ def _within(call: Callable[[], T]) -> T:
             answers.put((True, call()))
         except Exception:
             answers.put((False, None))  # its text may quote what was to be kept
+        finally:
+            turn.lock.release()
 
-    threading.Thread(target=run, name="keyring", daemon=True).start()
+    thread = threading.Thread(target=run, name="keyring", daemon=True)
+    thread.start()
     try:
         done, value = answers.get(timeout=PATIENCE)
     except queue.Empty:
+        turn.overdue = thread
         raise VaultLocked from None
     if not done:
         raise VaultLocked

@@ -57,6 +57,7 @@ class ApisHandler(PipelinesHandler):
     _incoming: RequestBody | None = None
     _answer: asyncio.Task[ApiResponse] | None = None
     _closing: asyncio.Task[None] | None = None
+    _left = False
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Permission comes before the body: only then does the backend hear of the request."""
@@ -80,10 +81,13 @@ class ApisHandler(PipelinesHandler):
             headers={name: headers[name] for name in _REQUEST_HEADERS if name in headers},
             body=b"" if self._incoming is None else aiter(self._incoming),
         )
-        self._answer = asyncio.ensure_future(self.service(connection).api(request))
+        service = await self.service(connection)
+        self._answer = asyncio.ensure_future(service.api(request))
         if self._incoming is not None:
             incoming = self._incoming
             self._answer.add_done_callback(lambda _: incoming.discard())
+        if self._left:  # while the connection was opened
+            self._answer.cancel()
 
     async def data_received(self, chunk: bytes) -> None:
         if self._incoming is not None:
@@ -91,6 +95,7 @@ class ApisHandler(PipelinesHandler):
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
+        self._left = True
         if self._answer is not None and not self._answer.cancel():
             self._closing = asyncio.ensure_future(_let_go(self._answer))
 

@@ -18,7 +18,8 @@ class ArtifactHandler(PipelinesHandler):
 
     @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
-        service, artifact_id = self.service(connection), self._artifact_id()
+        artifact_id = self._artifact_id()
+        service = await self.service(connection)
         wanted = await self._range(service, run_id, artifact_id)
         content = await service.open_artifact(run_id, artifact_id, *(wanted or (0, None)))
         tag = _tag(run_id, artifact_id, content)
@@ -38,7 +39,8 @@ class ArtifactHandler(PipelinesHandler):
     @allowed("read")
     async def head(self, connection: str, run_id: str) -> None:
         """What a download would be: its size, its tag, and whether it can be gone on with."""
-        service, artifact_id = self.service(connection), self._artifact_id()
+        artifact_id = self._artifact_id()
+        service = await self.service(connection)
         content = await service.open_artifact(run_id, artifact_id, 0, 0)
         self._set_headers(content, _tag(run_id, artifact_id, content))
         if content.size is not None:

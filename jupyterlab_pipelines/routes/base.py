@@ -66,9 +66,9 @@ class Door(ExtensionHandlerMixin, JupyterHandler):
     def connections(self) -> Connections:
         return self.desk.connections
 
-    def service(self, connection: str) -> Service:
+    async def service(self, connection: str) -> Service:
         """The desk of a connection. Raises NotFound."""
-        return self.connections.service(connection)
+        return await self.connections.ready_service(connection)
 
     # --- who may ask ---------------------------------------------------------------------------
 

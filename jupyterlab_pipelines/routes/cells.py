@@ -32,7 +32,7 @@ class PlanHandler(PipelinesHandler):
     @allowed("read")
     async def post(self, connection: str) -> None:
         request = self.body(StepRequest)
-        self.answer(await self.service(connection).plan_step(request))
+        self.answer(await (await self.service(connection)).plan_step(request))
 
 
 class RunStepHandler(PipelinesHandler):
@@ -41,4 +41,4 @@ class RunStepHandler(PipelinesHandler):
     @allowed("execute")
     async def post(self, connection: str) -> None:
         request = self.body(StepRequest)
-        self.answer(await self.service(connection).submit_step(request), status=201)
+        self.answer(await (await self.service(connection)).submit_step(request), status=201)

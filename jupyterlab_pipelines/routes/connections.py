@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ..connections.places import HOME_HEADER, home_id
 from ..models import NamespaceChoice, NewConnection, TokenSignIn
 from .base import PipelinesHandler, allowed
@@ -29,7 +31,7 @@ class ConnectionHandler(PipelinesHandler):
 
     @allowed("read")
     async def get(self, connection: str) -> None:
-        self.answer(self.connections.shown_settings(connection))
+        self.answer(await asyncio.to_thread(self.connections.shown_settings, connection))
 
     @allowed("write")
     async def put(self, connection: str) -> None:

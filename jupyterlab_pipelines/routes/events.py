@@ -75,6 +75,7 @@ class EventsHandler(WebSocketMixin, Door, WebSocketHandler):
         self._outbox = Outbox()
         self._subscriptions: dict[tuple[str, Topic | None], Callable[[], None]] = {}
         self._sender: asyncio.Task[None] | None = None
+        self._left = False
 
     def set_default_headers(self) -> None:
         """A handshake has no page whose content a policy could restrict."""
@@ -89,7 +90,7 @@ class EventsHandler(WebSocketMixin, Door, WebSocketHandler):
         super().open(*args, **kwargs)
         self._sender = asyncio.create_task(self._send())
 
-    def on_message(self, message: str | bytes) -> None:
+    async def on_message(self, message: str | bytes) -> None:
         try:
             if len(message) > _MAX_MESSAGE:
                 raise ValueError
@@ -106,18 +107,24 @@ class EventsHandler(WebSocketMixin, Door, WebSocketHandler):
             self.close(1008, "too many subscriptions")
         elif key not in self._subscriptions:
             try:
-                self._subscriptions[key] = self._subscribe(*key)
+                end = await self._subscribe(*key)
             except PipelinesError as error:
                 self._outbox.offer(_refusal(order, error.message))
+                return
+            if self._left:  # while the connection was opened
+                end()
+            else:
+                self._subscriptions[key] = end
 
     def on_close(self) -> None:
+        self._left = True
         for end in self._subscriptions.values():
             end()
         self._subscriptions.clear()
         if self._sender is not None:
             self._sender.cancel()
 
-    def _subscribe(self, connection: str, topic: Topic | None) -> Callable[[], None]:
+    async def _subscribe(self, connection: str, topic: Topic | None) -> Callable[[], None]:
         """Begins to listen; the result ends it. Raises NotFound."""
         connections, offer = self.connections, self._outbox.offer
         if topic is None:
@@ -127,7 +134,7 @@ class EventsHandler(WebSocketMixin, Door, WebSocketHandler):
 
             connections.subscribe(tell)
             return lambda: connections.unsubscribe(tell)
-        watcher = connections.watcher(connection)
+        watcher = await connections.ready_watcher(connection)
         watcher.subscribe(topic, offer)
         return lambda: watcher.unsubscribe(topic, offer)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from html import escape
@@ -39,7 +40,7 @@ class LinkHandler(Door):
 
     @allowed("read")
     async def get(self, connection: str) -> None:
-        self.connections.settings(connection)  # unknown: 404
+        await asyncio.to_thread(self.connections.settings, connection)  # unknown: 404
         lab = url_path_join(self.base_url, "lab")
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(

@@ -12,4 +12,4 @@ class DescribeHandler(PipelinesHandler):
     @allowed("read")
     async def post(self, connection: str) -> None:
         source = self.body(PipelineSource)
-        self.answer(await self.service(connection).describe(source))
+        self.answer(await (await self.service(connection)).describe(source))

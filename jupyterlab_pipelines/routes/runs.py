@@ -12,12 +12,12 @@ class RunsHandler(PipelinesHandler):
     @allowed("read")
     async def get(self, connection: str) -> None:
         query = self.query(RunQuery, state="states")
-        self.answer(await self.service(connection).list_runs(query))
+        self.answer(await (await self.service(connection)).list_runs(query))
 
     @allowed("execute")
     async def post(self, connection: str) -> None:
         submission = self.body(Submission)
-        self.answer(await self.service(connection).submit(submission), status=201)
+        self.answer(await (await self.service(connection)).submit(submission), status=201)
 
 
 class RunHandler(PipelinesHandler):
@@ -25,11 +25,11 @@ class RunHandler(PipelinesHandler):
 
     @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
-        self.answer(await self.service(connection).get_run(run_id))
+        self.answer(await (await self.service(connection)).get_run(run_id))
 
     @allowed("write")
     async def delete(self, connection: str, run_id: str) -> None:
-        await self.service(connection).delete(run_id)
+        await (await self.service(connection)).delete(run_id)
         self.set_status(204)
         self.finish()
 
@@ -39,7 +39,7 @@ class TerminateHandler(PipelinesHandler):
 
     @allowed("write")
     async def post(self, connection: str, run_id: str) -> None:
-        await self.service(connection).terminate(run_id)
+        await (await self.service(connection)).terminate(run_id)
         self.answer({})
 
 
@@ -48,5 +48,5 @@ class RetryHandler(PipelinesHandler):
 
     @allowed("execute")
     async def post(self, connection: str, run_id: str) -> None:
-        await self.service(connection).retry(run_id)
+        await (await self.service(connection)).retry(run_id)
         self.answer({})

@@ -11,7 +11,7 @@ class StorageHandler(PipelinesHandler):
 
     @allowed("read")
     async def get(self, connection: str) -> None:
-        self.answer(await self.service(connection).storage())
+        self.answer(await (await self.service(connection)).storage())
 
 
 class CleanHandler(PipelinesHandler):
@@ -20,4 +20,4 @@ class CleanHandler(PipelinesHandler):
     @allowed("write")
     async def post(self, connection: str) -> None:
         wanted = self.body(Cleaning)
-        self.answer(await self.service(connection).clean(wanted))
+        self.answer(await (await self.service(connection)).clean(wanted))

@@ -31,7 +31,7 @@ class GraphHandler(PipelinesHandler):
 
     @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
-        self.answer(await self.service(connection).get_graph(run_id))
+        self.answer(await (await self.service(connection)).get_graph(run_id))
 
 
 class TaskHandler(PipelinesHandler):
@@ -42,7 +42,7 @@ class TaskHandler(PipelinesHandler):
         task_id = self.get_query_argument("task", "")
         if not task_id:
             raise BadInput("The query parameter `task` is missing.")
-        self.answer(await self.service(connection).get_task(run_id, task_id))
+        self.answer(await (await self.service(connection)).get_task(run_id, task_id))
 
 
 class OutputsHandler(PipelinesHandler):
@@ -51,7 +51,7 @@ class OutputsHandler(PipelinesHandler):
     @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
         task_id = self.get_query_argument("task", "") or None
-        outputs = await self.service(connection).outputs(run_id, task_id)
+        outputs = await (await self.service(connection)).outputs(run_id, task_id)
         self.answer({"outputs": [output.model_dump(mode="json") for output in outputs]})
 
 
@@ -61,7 +61,7 @@ class LogHandler(PipelinesHandler):
     @allowed("read")
     async def get(self, connection: str, run_id: str) -> None:
         query = self.query(LogQuery)
-        service = self.service(connection)
+        service = await self.service(connection)
         limit = min(query.limit, LOG_LIMIT)
         if not query.download:
             chunk = await service.read_log(run_id, query.task, query.attempt, query.offset, limit)

@@ -20,6 +20,7 @@ import pytest
 from pydantic import SecretStr
 
 from jupyterlab_pipelines import client
+from jupyterlab_pipelines.backends.local.backend import LocalBackend
 from jupyterlab_pipelines.connections import Connections, default_home, registry
 from jupyterlab_pipelines.connections import client as client_module
 from jupyterlab_pipelines.connections.checked import checked, clean_host
@@ -36,11 +37,13 @@ from jupyterlab_pipelines.models import (
     Connection,
     ConnectionKind,
     ConnectionState,
+    Event,
     NewConnection,
     NoSignIn,
     RunQuery,
     TokenSignIn,
 )
+from jupyterlab_pipelines.watch import Topic
 from tests.async_tests import in_loop
 from tests.backends.kubeflow.faults import fault_server, sends
 
@@ -269,6 +272,41 @@ async def test_names_are_unique_and_routes_are_reserved() -> None:
         await connections.add(new("two", sign_in=token("x") | {"variable": "Y"}))
     with pytest.raises(BadInput):
         await connections.add(new("three", sign_in=token("line\nbreak in it")))
+    await connections.close()
+
+
+@in_loop
+async def test_what_another_process_removed_is_let_go() -> None:
+    mine, other = Connections(), Connections()
+    await mine.add(new())
+    told: list[Event] = []
+    watcher, local = mine.watcher("team"), mine.watcher("local")
+    watcher.subscribe(Topic("runs"), told.append)
+    await other.remove("team")
+    assert [one.name for one in await mine.list()] == ["local"]
+    assert told[-1].stale == "The connection was removed."
+    await other.add(new())
+    assert mine.watcher("team") is not watcher
+    assert mine.watcher("local") is local
+    await asyncio.gather(mine.close(), other.close())
+
+
+@in_loop
+async def test_threads_that_open_a_connection_at_once_share_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make = LocalBackend.__init__
+
+    def slowly(*args: Any, **kwargs: Any) -> None:
+        time.sleep(0.2)
+        make(*args, **kwargs)
+
+    monkeypatch.setattr(LocalBackend, "__init__", slowly)
+    connections = Connections()
+    one, two = await asyncio.gather(
+        asyncio.to_thread(connections.local_backend), connections.ready_service("local")
+    )
+    assert two.backend is one
     await connections.close()
 
 

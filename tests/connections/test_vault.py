@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import keyring
@@ -139,6 +143,53 @@ async def test_a_keyring_that_gives_nothing_is_told_and_asked_again_later(
     monkeypatch.setattr(mine, "_locked_until", 0.0)
     assert (await connections.list())[1].state is ConnectionState.UNREACHABLE
     await connections.close()
+
+
+@in_loop
+async def test_a_keyring_that_hangs_holds_nobody_else_up(
+    ring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vault, "PATIENCE", 3.0)
+    for name in ("team", "other"):
+        store(ring).add(new(name=name, host="http://127.0.0.1:9"))
+    store(ring).add(NewConnection(name="plain", host="http://127.0.0.1:9"))
+    connections = Connections(store=store(ring))
+    await connections.list()  # all that is imported when first used is there by now
+    await connections.close()
+    ring.state, ring.asked = "asks", 0
+    connections = Connections(store=store(ring))
+    async with held_up() as gaps:
+        asked = (connections.ready_service, connections.ready_watcher, connections.test_known)
+        answers = asyncio.gather(
+            *(ask(name) for ask in asked for name in ("team", "other")), return_exceptions=True
+        )
+        await asyncio.sleep(0.2)  # they wait by now
+        begin = time.monotonic()
+        await connections.ready_service("local")
+        assert time.monotonic() - begin < vault.PATIENCE / 2, "it waits for a keyring of others"
+        assert {type(one) for one in await answers} == {SignInNeeded}
+        await connections.ready_service("plain")
+    assert max(gaps) < vault.PATIENCE / 10
+    assert ring.asked == 1, "one attempt at a time"
+    await connections.close()
+
+
+@contextlib.asynccontextmanager
+async def held_up() -> AsyncIterator[list[float]]:
+    """How many seconds the event loop was held up, time after time."""
+    gaps: list[float] = []
+
+    async def look() -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            gaps.append(time.monotonic() - before - 0.01)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield gaps
+    finally:
+        looking.cancel()
 
 
 def test_an_error_of_the_keyring_shows_no_secret(ring: Keyring) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jupyterlab_pipelines.backends.base import ApiRequest, ApiResponse, ArtifactContent
+from jupyterlab_pipelines.connections import Connections
 from jupyterlab_pipelines.errors import BadUpstream, NotFound
 from jupyterlab_pipelines.service import Service
 from tests.routes.conftest import RUN_ID
@@ -49,10 +50,19 @@ class Line:
         return int(lines[0].split()[1]), {name.lower(): text for name, text in headers.items()}
 
 
+def hand_out(service: Service, connections: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has every request answered by this service."""
+
+    async def ready_service(name: str) -> Service:
+        return service
+
+    monkeypatch.setattr(connections, "ready_service", ready_service)
+
+
 @pytest.fixture
 def scripted(connections: Any, monkeypatch: pytest.MonkeyPatch) -> Scripted:
     backend = Scripted()
-    monkeypatch.setattr(connections, "service", lambda name: Service(backend, name))  # type: ignore[arg-type]
+    hand_out(Service(backend, "local"), connections, monkeypatch)  # type: ignore[arg-type]
     return backend
 
 
@@ -161,7 +171,7 @@ class Shelf(Scripted):
 @pytest.fixture
 def shelf(connections: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     backend = Shelf()
-    monkeypatch.setattr(connections, "service", lambda name: Service(backend, name))  # type: ignore[arg-type]
+    hand_out(Service(backend, "local"), connections, monkeypatch)  # type: ignore[arg-type]
     return backend
 
 
