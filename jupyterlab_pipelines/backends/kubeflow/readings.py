@@ -17,6 +17,7 @@ from .building import built
 from .endpoint import Endpoint
 from .graph import Pipeline, Reading, read_run
 from .listing import RUNS
+from .memory import Memory
 from .messages import run_from_json, understood
 from .origins import Origins
 from .sources import Sources
@@ -25,7 +26,13 @@ T = TypeVar("T")
 
 #: Seconds that a reading of a run serves whoever else asks for it.
 _FRESH = 1.0
-_KEPT = 64
+#: What all readings weigh together, in tasks: 10,000 with their sources take about 100 MiB.
+_MOST = 20_000
+#: What a run weighs beside its tasks: its pipeline, mostly.
+_EACH = 300
+#: Seconds after which a reading goes that nobody asked for.
+_IDLE = 300.0
+_VERSIONS = 64
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,8 @@ class Readings:
         self._endpoint = endpoint
         self._namespace = namespace
         self._sources = Sources(endpoint, ui)
-        self._readings: OrderedDict[str, Kept] = OrderedDict()
+        self._readings: Memory[Kept] = Memory(_MOST, _IDLE)
+        self._sweeping: asyncio.TimerHandle | None = None
         self._under_way: dict[str, asyncio.Task[Kept]] = {}
         self._versions: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._origins = Origins(endpoint, self._sources.metadata, self._pipeline_of)
@@ -57,12 +65,14 @@ class Readings:
 
     def forget(self, run_id: str) -> None:
         """The run was acted upon: what was read, or is being read, is of before."""
-        self._readings.pop(run_id, None)
+        self._readings.drop(run_id)
         self._under_way.pop(run_id, None)
         self._sources.forget(run_id)
 
     def close(self) -> None:
         """Gives up what is still being read."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         self._sources.close()
 
     async def read(self, run_id: str) -> Kept:
@@ -83,10 +93,22 @@ class Readings:
             del self._under_way[run_id]
         if task.cancelled() or task.exception() is not None or not current:
             return
-        self._readings[run_id] = task.result()
-        self._readings.move_to_end(run_id)
-        while len(self._readings) > _KEPT:
-            self._readings.popitem(last=False)
+        kept = task.result()
+        for gone in self._readings.put(run_id, kept, _EACH + len(kept.graph.tasks)):
+            self._sources.drop(gone)
+        if self._sweeping is None:
+            self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        self._sweeping = asyncio.get_running_loop().call_later(_IDLE, self.sweep)
+
+    def sweep(self) -> None:
+        """Drops the readings that nobody asked for of late, with what their sources keep."""
+        for gone in self._readings.sweep():
+            self._sources.drop(gone)
+        self._sweeping = None
+        if len(self._readings):
+            self._sweep_later()
 
     async def _fetch(self, run_id: str) -> Kept:
         path = run_path(run_id)
@@ -97,7 +119,7 @@ class Readings:
         run.pipeline_name = run.pipeline_name or pipeline.name
         told = await self._sources.tell(run_id, content, run.state.final)
         before = self._readings.get(run_id)
-        if before is not None and before.reading.told.same_as(told):
+        if before is not None and before.reading.trace.is_of(told):
             return replace(before, at=time.monotonic())
         reading = await built(
             lambda: understood(host, "tasks", lambda: read_run(run, told, pipeline))
@@ -117,7 +139,7 @@ class Readings:
                 for artifact_id, artifact in record.artifacts.items()
             },
             revision=0,
-            notes=list(reading.told.notes),
+            notes=list(reading.trace.notes),
         )
         before = self._readings.get(run_id)
         previous = before.graph.revision if before else 0
@@ -151,5 +173,5 @@ def run_path(run_id: str) -> str:
 
 def _remember(memory: OrderedDict[str, T], key: str, value: T) -> None:
     memory[key] = value
-    while len(memory) > _KEPT:
+    while len(memory) > _VERSIONS:
         memory.popitem(last=False)

@@ -20,7 +20,7 @@ from .mlmd import MetadataStore, Snapshot
 
 T = TypeVar("T")
 
-#: Runs of which something is kept: a workflow of 10,000 nodes takes about 100 MiB.
+#: The most runs of which something is kept; `Readings` drops large ones sooner.
 _KEPT = 8
 #: Seconds that a source may take, and how long it is left alone where it failed or is not there.
 _PATIENCE = 10.0
@@ -101,6 +101,13 @@ class Sources:
     def forget(self, run_id: str) -> None:
         """The run was acted upon: its workflow may differ although it looks the same."""
         self._manifests.pop(run_id, None)
+
+    def drop(self, run_id: str) -> None:
+        """Nobody looks at the run any more: nothing of it is kept."""
+        self.forget(run_id)
+        self.metadata.forget(run_id)
+        for source in _GIVES:
+            self._last.pop((source, run_id), None)
 
     async def _ask(
         self, source: str, run_id: str, ask: Callable[[], Awaitable[T | None]]

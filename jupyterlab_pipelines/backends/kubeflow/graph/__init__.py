@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
+from weakref import ref
 
 from ....models import Progress, Run, State, TaskStatus, TaskType, Topology
 from ..mlmd import Snapshot
@@ -21,6 +22,8 @@ from .spec import Pipeline
 from .task_api import read_tasks
 from .topology import draw
 from .workflow import Workflow
+
+T = TypeVar("T")
 
 __all__ = [
     "Pipeline",
@@ -49,13 +52,37 @@ class Told:
     #: What a source could not tell, in the user's words.
     notes: tuple[str, ...] = ()
 
-    def same_as(self, other: Told) -> bool:
-        """Whether nothing has changed: sources hand out the same object while it holds."""
-        return (
-            (self.look, self.notes) == (other.look, other.notes)
-            and self.metadata is other.metadata
-            and self.workflow is other.workflow
+    @property
+    def trace(self) -> Trace:
+        """By what it is known again."""
+        return Trace(
+            self.look,
+            self.notes,
+            None if self.metadata is None else ref(self.metadata),
+            None if self.workflow is None else ref(self.workflow),
         )
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What was told, without keeping it: sources hand out the same object while nothing changes."""
+
+    look: str
+    notes: tuple[str, ...]
+    metadata: ref[Snapshot] | None
+    workflow: ref[Workflow] | None
+
+    def is_of(self, told: Told) -> bool:
+        """Whether it was this; what its source has forgotten since counts as changed."""
+        return (
+            (self.look, self.notes) == (told.look, told.notes)
+            and _is(self.metadata, told.metadata)
+            and _is(self.workflow, told.workflow)
+        )
+
+
+def _is(known: ref[T] | None, told: T | None) -> bool:
+    return told is None if known is None else told is not None and known() is told
 
 
 @dataclass(frozen=True)
@@ -63,7 +90,7 @@ class Reading:
     """Everything that is known of a run at one moment."""
 
     run: Run
-    told: Told
+    trace: Trace
     pipeline: Pipeline
     topology: Topology
     records: Mapping[str, Record]
@@ -100,7 +127,7 @@ def read_run(run: Run, told: Told, pipeline: Pipeline) -> Reading:
         details = (told.content.get("run_details") or {}).get("task_details") or []
         records = read_details(details, topology.tasks)
     settle(records, pipeline, run.state if run.state.final else None)
-    reading = Reading(run, told, pipeline, topology, records)
+    reading = Reading(run, told.trace, pipeline, topology, records)
     run.progress = _progress(reading)
     return reading
 
