@@ -92,6 +92,8 @@ def test_an_interrupt_leaves_the_run_going(environment: dict[str, str]) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background has them ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout is not None
     run_id = process.stdout.readline().strip()
