@@ -22,9 +22,10 @@ from jupyterlab_pipelines.backends.local.engine import Engine
 from jupyterlab_pipelines.backends.local.quantities import read_quantity
 from jupyterlab_pipelines.models import State
 
-from . import docker_standin
 from .steps import pipeline, step
 
+#: Read as a program only: it takes its arguments when it is loaded.
+STANDIN = Path(__file__).with_name("docker_standin.py")
 Submit = Callable[..., str]
 Finished = Callable[..., Any]
 
@@ -118,9 +119,7 @@ def tool(
         state = tmp_path / "standin"
         program = tmp_path / "bin" / "docker"
         program.parent.mkdir()
-        program.write_text(
-            f'#!/bin/sh\nexec {sys.executable} {docker_standin.__file__} {state} "$@"\n'
-        )
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} {STANDIN} {state} "$@"\n')
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
         tool = Tool("docker", "here", state)

@@ -54,8 +54,9 @@ class Served:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Any]:
     engine = StoreOnly(tmp_path)
+    database = engine.database  # a test may take it away
     yield engine
-    engine.database.close()
+    database.close()
 
 
 @pytest.fixture
