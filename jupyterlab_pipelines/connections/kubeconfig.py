@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,17 @@ class Cluster:
     client_certificate: str | bytes | None = None
     client_key: str | bytes | None = None
     verified: bool = True
+    #: The user's entry as it is written, secrets too, and the folder where its paths begin.
+    user: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    folder: Path = Path()
     #: Changes whenever a file does that any of this came from.
     stamp: tuple[object, ...] = ()
+
+    @property
+    def runs_program(self) -> bool:
+        """Whether signing in runs something of the user's, which may open a browser."""
+        by_itself = self.user.get("token") or self.user.get("tokenFile")
+        return not by_itself and bool(self.user.get("exec") or self.user.get("auth-provider"))
 
 
 def current_cluster() -> Cluster | None:
@@ -68,6 +78,8 @@ def _read(stamps: tuple[tuple[str, int, int], ...]) -> Cluster | None:
             client_certificate=_pem(user, "client-certificate", user_folder),
             client_key=_pem(user, "client-key", user_folder),
             verified=not cluster.get("insecure-skip-tls-verify"),
+            user=user,
+            folder=user_folder,
             stamp=stamps,
         )
     except ValueError:

@@ -7,11 +7,11 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ..backends.base import Backend, Health
 from ..errors import (
@@ -53,6 +53,11 @@ _ENDS_WITH_POD = (
     "A run here ends with this notebook's pod, and can then be retried. A Kubeflow connection"
     " runs it apart from the notebook."
 )
+#: What is said of a guessed connection whose sign-in would run a program.
+HELD = (
+    "Signing in runs the program that kubeconfig names. "
+    "It is not run until this connection is chosen."
+)
 
 Listener: TypeAlias = Callable[[list[Connection]], None]
 
@@ -86,6 +91,8 @@ class Connections:
         self._looking: asyncio.Task[None] | None = None
         self._told: list[Connection] | None = None
         self._answered: set[str] = set()
+        #: Guessed connections that somebody has asked for by name.
+        self._asked: set[str] = set()
 
     # --- the list ------------------------------------------------------------------------------
 
@@ -105,7 +112,7 @@ class Connections:
         for (name, one), state in zip(known.items(), health[1:], strict=True):
             if state.state is not ConnectionState.UNREACHABLE:
                 self._answered.add(f"{name} {one.settings.host}")
-            elif one.guessed and f"{name} {one.settings.host}" not in self._answered:
+            elif one.guessed and f"{name} {one.settings.host}" not in self._answered | self._asked:
                 continue  # a cluster without pipelines is nobody's connection
             connections.append(_shown(name, one, state))
         return connections
@@ -140,7 +147,7 @@ class Connections:
 
     async def test_known(self, name: str) -> ConnectionTest:
         """Looks at a connection that there is. Raises NotFound, and BadInput for `local`."""
-        remote = (await self._ready(name)).remote
+        remote = self._wanted(name, await self._ready(name)).remote
         if remote is None:
             raise BadInput("The embedded engine is this machine: there is no way to test.")
         return await remote.test()
@@ -175,25 +182,25 @@ class Connections:
         It may wait for files and the keyring: an event loop that serves others awaits
         `ready_service` instead.
         """
-        return self._open(name).service
+        return self._wanted(name, self._open(name)).service
 
     async def ready_service(self, name: str) -> Service:
         """As `service`, while the event loop goes on."""
-        return (await self._ready(name)).service
+        return self._wanted(name, await self._ready(name)).service
 
     def watcher(self, name: str) -> Watcher:
         """The one watcher of a connection; for the event loop that serves it."""
-        return self._open(name).watcher
+        return self._wanted(name, self._open(name)).watcher
 
     async def ready_watcher(self, name: str) -> Watcher:
         """As `watcher`, while the event loop goes on."""
-        return (await self._ready(name)).watcher
+        return self._wanted(name, await self._ready(name)).watcher
 
     async def namespaces(self, name: str) -> Namespaces:
         """The namespaces that the user may see; none where the engine has none."""
         if name == LOCAL:
             return Namespaces(namespaces=[], current="", multi_user=False)
-        remote = (await self._ready(name)).remote
+        remote = self._wanted(name, await self._ready(name)).remote
         assert remote is not None  # only `local` is none
         seen = await remote.namespaces()
         if seen.multi_user:
@@ -266,8 +273,10 @@ class Connections:
 
     async def _health(self, name: str) -> Health:
         try:
-            service = await self.ready_service(name)
-            return await asyncio.wait_for(service.health(), HEALTH_PATIENCE)
+            opened = await self._ready(name)
+            if self._is_held(name, opened.known):
+                return Health(ConnectionState.SIGN_IN, HELD)
+            return await asyncio.wait_for(opened.service.health(), HEALTH_PATIENCE)
         except asyncio.TimeoutError:
             text = f"It has not answered for {HEALTH_PATIENCE:.0f} s. It is asked again."
             return Health(ConnectionState.UNREACHABLE, text)
@@ -287,6 +296,25 @@ class Connections:
             return opened
         return await asyncio.to_thread(self._open, LOCAL)  # it waits for no keyring
 
+    def _is_held(self, name: str, known: Known | None) -> bool:
+        """Whether only looking would run a program that nobody has asked for."""
+        if known is None or known.cluster is None or not known.guessed:
+            return False
+        return known.cluster.runs_program and f"{name} {known.settings.host}" not in self._asked
+
+    def _wanted(self, name: str, opened: _Opened) -> _Opened:
+        """A connection that somebody wants to use, so that it may sign in."""
+        if self._is_held(name, opened.known) and opened.known is not None:
+            self._asked.add(f"{name} {opened.known.settings.host}")
+            if self._listeners:
+                self._soon(self._look())
+        return opened
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
     def _open(self, name: str) -> _Opened:
         return self._use(name, None if name == LOCAL else self.known(name))
 
@@ -305,9 +333,7 @@ class Connections:
         else:  # it was changed, here or in another process: who listens goes on listening
             watcher = before.watcher
             watcher.move(backend)
-            task = asyncio.get_running_loop().create_task(before.service.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._soon(before.service.close())
         opened = _Opened(known, remote, Service(backend, name), watcher)
         self._opened[name] = opened
         return opened
@@ -334,7 +360,7 @@ class Connections:
         if known.cluster is not None:
             one = known.cluster
             files = Certificates(one.ca, one.client_certificate, one.client_key, one.verified)
-            return cluster_backend(known.settings, files)
+            return cluster_backend(known.settings, files, one.user, one.folder)
         return kubeflow_backend(known.settings, keeper)
 
 

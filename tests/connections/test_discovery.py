@@ -265,6 +265,7 @@ async def test_a_plugin_of_kubeconfig_is_run_again_when_its_token_is_refused(
     async with serving(api.outside) as url:
         kubeconfig(url, {"exec": plugin})
         connections = Connections()
+        connections.service("kubeflow")
         assert (await connections.list())[1].state is ConnectionState.READY
         api.token = f"token-{int(counter.read_text()) + 1}"
         page = await connections.service("kubeflow").list_runs(RunQuery())

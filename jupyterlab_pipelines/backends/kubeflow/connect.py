@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from ...models import DexSignIn, NewConnection
 from .backend import KubeflowBackend
 from .endpoint import Endpoint
-from .sign_in import KubeconfigSignIn, RefreshTokens, SignInMethod, sign_in_method
+from .sign_in import RefreshTokens, SignInMethod, kubeconfig_sign_in, sign_in_method
 from .tls import Certificates
 
 
@@ -23,9 +26,14 @@ def kubeflow_backend(
     return _backend(settings, sign_in, ui_sign_in, tls)
 
 
-def cluster_backend(settings: NewConnection, certificates: Certificates) -> KubeflowBackend:
-    """The backend behind a Kubernetes API server's proxy, signed in as for kubectl."""
-    sign_in = KubeconfigSignIn()
+def cluster_backend(
+    settings: NewConnection, certificates: Certificates, user: Mapping[str, Any], folder: Path
+) -> KubeflowBackend:
+    """The backend behind a Kubernetes API server's proxy, signed in as for kubectl.
+
+    `user` is the kubeconfig's entry, `folder` where its paths begin.
+    """
+    sign_in = kubeconfig_sign_in(user, folder)
     return _backend(settings, sign_in, sign_in, certificates.context())
 
 

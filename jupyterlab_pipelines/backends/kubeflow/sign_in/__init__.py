@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .base import SignInMethod
 from .header import Header
-from .kubeconfig import KubeconfigSignIn
+from .kubeconfig import kubeconfig_sign_in
 from .method import sign_in_method
 from .oidc import RefreshTokens
 from .token import BearerToken
@@ -12,8 +12,8 @@ from .token import BearerToken
 __all__ = [
     "BearerToken",
     "Header",
-    "KubeconfigSignIn",
     "RefreshTokens",
     "SignInMethod",
+    "kubeconfig_sign_in",
     "sign_in_method",
 ]

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from .... import models
 from .base import SignInMethod
+from .command import TokenCommand
 from .dex import DexSignIn
 from .header import Header, cookie
 from .iap import iap_sign_in
@@ -28,8 +29,10 @@ def sign_in_method(
         case models.NoSignIn():
             return None
         case models.TokenSignIn():
+            if given.command is not None:
+                return TokenCommand(given.command)
             value = None if given.token is None else _text(given.token)
-            return BearerToken(value, given.file, given.variable, given.command)
+            return BearerToken(value, given.file, given.variable)
         case models.CookieSignIn():
             return cookie(_text(given.cookie))
         case models.HeaderSignIn():

@@ -32,6 +32,13 @@ class SessionSignIn(SignInMethod):
     """Signs in once for however many requests, and again before the session ends."""
 
     next_step = "Check the connection's user name and password."
+    #: Sessions in a row that let no request pass, before no more are made for a while.
+    tries = 2
+    #: The longest that this while becomes, in seconds.
+    longest_wait = MAX_PATIENCE
+    #: What is said of such sessions, and what the user can do.
+    useless = "The sign-in was accepted, but the host asks to sign in again."
+    useless_step = "Check the connection's host: its path may be missing or another one."
 
     def __init__(self) -> None:
         self._session: Session | None = None
@@ -75,15 +82,13 @@ class SessionSignIn(SignInMethod):
         """Forgets the session, unless another request has renewed it already."""
         if self._session is not None and self._session.headers == headers:
             self._session = None
-            if self._useless > 1:
-                text = "The sign-in was accepted, but the host asks to sign in again."
-                step = "Check the connection's host: its path may be missing or another one."
-                self._wait_after(SignInNeeded(text, next_step=step))
+            if self._useless >= self.tries:
+                self._wait_after(SignInNeeded(self.useless, next_step=self.useless_step))
         return True
 
     def _wait_after(self, refusal: SignInNeeded) -> None:
         self._refusal = refusal
-        self._again_at = monotonic() + min(MAX_PATIENCE, PATIENCE * 2**self._refusals)
+        self._again_at = monotonic() + min(self.longest_wait, PATIENCE * 2**self._refusals)
         self._refusals += 1
 
     def secrets(self) -> Sequence[str]:

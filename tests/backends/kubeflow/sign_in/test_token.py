@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
 import pytest
 
 from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, kubeflow_backend
-from jupyterlab_pipelines.backends.kubeflow.sign_in import token
+from jupyterlab_pipelines.backends.kubeflow.sign_in import command as commands
+from jupyterlab_pipelines.backends.kubeflow.sign_in import session
 from jupyterlab_pipelines.errors import SignInNeeded
 from jupyterlab_pipelines.models import NewConnection
 from tests.async_tests import in_loop
@@ -30,6 +32,17 @@ def printing(folder: Path, code: str) -> str:
     return f'"{sys.executable}" "{script}"'
 
 
+def counting(folder: Path) -> tuple[Path, str]:
+    """The file with the number of runs, and code that prints the token of that number."""
+    counter = folder / "counter"
+    counter.write_text("0")
+    code = (
+        f"import pathlib; f = pathlib.Path({str(counter)!r}); n = int(f.read_text()) + 1;"
+        "f.write_text(str(n)); print(f'token-{n}')"
+    )
+    return counter, code
+
+
 @in_loop
 async def test_a_mounted_token_is_read_for_each_request(tmp_path: Path) -> None:
     cluster = Cluster()
@@ -47,12 +60,7 @@ async def test_a_mounted_token_is_read_for_each_request(tmp_path: Path) -> None:
 @in_loop
 async def test_a_command_is_run_once_and_again_when_its_token_is_refused(tmp_path: Path) -> None:
     cluster = Cluster()
-    counter = tmp_path / "counter"
-    counter.write_text("0")
-    code = (
-        f"import pathlib; f = pathlib.Path({str(counter)!r}); n = int(f.read_text()) + 1;"
-        "f.write_text(str(n)); print(f'token-{n}')"
-    )
+    counter, code = counting(tmp_path)
     cluster.users = {"token-1": "ada"}
     async with serving(cluster) as url:
         backend = backend_of(url, command=printing(tmp_path, code))
@@ -80,7 +88,7 @@ async def test_a_command_that_fails_is_told_without_what_it_says(
     code: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "sleep" in code:
-        monkeypatch.setattr(token, "COMMAND_TIMEOUT", 0.5)
+        monkeypatch.setattr(commands, "COMMAND_TIMEOUT", 0.5)
     cluster = Cluster()
     async with serving(cluster) as url:
         backend = backend_of(url, command=printing(tmp_path, code))
@@ -98,3 +106,39 @@ async def test_a_command_that_cannot_be_run_is_told(command: str) -> None:
     with pytest.raises(SignInNeeded, match="command failed"):
         await names(backend)
     await backend.close()
+
+
+@in_loop
+async def test_many_refusals_at_a_time_run_the_command_once(tmp_path: Path) -> None:
+    cluster = Cluster()
+    counter, code = counting(tmp_path)
+    cluster.users = {"token-1": "ada"}
+    async with serving(cluster) as url:
+        backend = backend_of(url, command=printing(tmp_path, code))
+        await names(backend)
+        cluster.users = {"token-2": "ada"}
+        await asyncio.gather(*(names(backend) for _ in range(20)))
+        assert counter.read_text() == "2"
+        await backend.close()
+
+
+@in_loop
+async def test_a_token_that_stays_refused_is_made_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(session, "monotonic", lambda: now)
+    cluster = Cluster()
+    cluster.users = {"another": "ada"}
+    counter, code = counting(tmp_path)
+    async with serving(cluster) as url:
+        backend = backend_of(url, command=printing(tmp_path, code))
+        for minute in range(1, 5):
+            for _ in range(4):
+                with pytest.raises(SignInNeeded, match="refuses the token"):
+                    await names(backend)
+                now += 15
+            assert counter.read_text() == str(minute)
+        cluster.users = {"token-5": "ada"}
+        await names(backend)
+        await backend.close()

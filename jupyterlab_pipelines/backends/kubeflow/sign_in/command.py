@@ -1,0 +1,150 @@
+"""A sign-in that a program of the user's makes: run apart, once for all, and never for long."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from ....errors import SignInNeeded
+from .base import clean_token
+from .session import PATIENCE, Session, SessionSignIn
+
+#: Seconds that a command has to print a token.
+COMMAND_TIMEOUT = 10.0
+#: Seconds more until whoever waits is told, should the attempt not end.
+_GRACE = 2.0
+#: The most of a command's output that is read, in bytes.
+MAX_OUTPUT = 64 << 10
+
+
+class ProgramSignIn(SessionSignIn):
+    """Makes its session in a thread of its own: what hangs holds up no other work.
+
+    An attempt goes on when those who wait for it leave, and is joined by whoever comes next.
+    """
+
+    next_step = "Run it in a terminal of the server, then change the connection."
+    tries = 1
+    longest_wait = PATIENCE
+    useless = "The host refuses the token that the command gives. It is run again in a minute."
+    useless_step = "Sign in anew in a terminal of the server, or change the connection."
+    #: What its failures are told of.
+    program = "The token's command"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running: Future[Session] | None = None
+        self._made: Sequence[str] = ()
+
+    @abstractmethod
+    def make(self) -> Session:
+        """A new session; may block. Raises SignInNeeded."""
+
+    async def sign_in(self) -> Session:
+        if self._running is None:
+            self._running = _in_a_thread(self.make)
+        waiting = asyncio.wrap_future(self._running)
+        try:
+            done, _ = await asyncio.wait({waiting}, timeout=COMMAND_TIMEOUT + _GRACE)
+            if not done:
+                raise SignInNeeded(
+                    f"{self.program} failed: it took longer than {COMMAND_TIMEOUT:.0f} s.",
+                    next_step=self.next_step,
+                )
+            self._running = None
+            session = waiting.result()
+        finally:
+            waiting.cancel()  # the attempt itself goes on
+        self._made = [part for one in session.headers.values() for part in (one, one[7:]) if part]
+        return session
+
+    def secrets(self) -> Sequence[str]:
+        return self._made
+
+
+class TokenCommand(ProgramSignIn):
+    """A command that prints a token. It is run once, and again when its token is refused."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__()
+        self._command = command
+
+    def make(self) -> Session:
+        name = self.program
+        try:
+            words = shlex.split(self._command) or [""]
+        except ValueError:
+            raise _failed(name, "it is not a command line", self.next_step) from None
+        text = output(words, name, self.next_step)
+        return Session({"Authorization": f"Bearer {clean_token(text, name)}"})
+
+
+def output(
+    words: Sequence[str],
+    name: str,
+    next_step: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> str:
+    """What a command prints, without a terminal. Raises SignInNeeded without what it said."""
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=None if environment is None else {**os.environ, **environment},
+            cwd=folder,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it cannot be run"
+        raise _failed(name, reason, next_step) from None
+    try:
+        printed, _ = process.communicate(timeout=COMMAND_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        reason = f"it took longer than {COMMAND_TIMEOUT:.0f} s"
+        raise _failed(name, reason, next_step) from None
+    if process.returncode != 0:
+        raise _failed(name, f"it ended with status {process.returncode}", next_step)
+    return printed[:MAX_OUTPUT].decode("utf-8", "replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a command with what it has started."""
+    with contextlib.suppress(OSError):
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=1)  # somebody else may still hold its pipe
+
+
+def _failed(name: str, reason: str, next_step: str) -> SignInNeeded:
+    return SignInNeeded(f"{name} failed: {reason}.", next_step=next_step)
+
+
+def _in_a_thread(make: Callable[[], Session]) -> Future[Session]:
+    future: Future[Session] = Future()
+    future.set_running_or_notify_cancel()  # from here on nobody who waits can cancel it
+
+    def run() -> None:
+        try:
+            future.set_result(make())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="sign-in", daemon=True).start()
+    return future
