@@ -2,8 +2,10 @@
 
     python -m benchmarks.graphs [--tasks 10000]
 
-The endpoint is the tests' own, in a process apart. Seconds by the clock, and of this process's
-processor, which is what other work on the machine does not change.
+The endpoint is the tests' own, in a process apart. It has made its answers before it is asked:
+what is timed is to fetch them over HTTP and to read them. Each source has a new process, as a
+server that has just begun. Seconds by the clock, and of that process's processor, which is what
+other work on the machine does not change.
 """
 
 from __future__ import annotations
@@ -12,15 +14,23 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+if TYPE_CHECKING:
+    from tests.kubeflow import Answer, Cluster, Request, Router
+
+_SPAWN = multiprocessing.get_context("spawn")
 _TYPE = {"artifactType": {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}}
 
 
@@ -51,38 +61,83 @@ def pipeline(tasks: int) -> dict[str, Any]:
     }
 
 
-def serve(tasks: int, without: frozenset[str], answers: Connection) -> None:
-    """An endpoint with one active run; sends its address and the run's id."""
-    from tests.backends.kubeflow.graphs import Endpoint
-    from tests.kubeflow import in_thread
+def serve(tasks: int, source: str, answers: Connection) -> None:
+    """An endpoint with one active run; sends its address, the run's id and its workflow's MB."""
+    from tests.backends.kubeflow.graphs import endpoint_with
+    from tests.kubeflow import Cluster, in_thread
 
-    endpoint = Endpoint()
-    endpoint.without = set(without)
+    endpoint = endpoint_with(source)
     spec = pipeline(tasks)
     run = endpoint.add(spec, {}, "RUNNING")
     # As on a real endpoint: the run names its version, which is asked for once.
     made = endpoint.cluster.add_pipeline("chains")
     version = endpoint.cluster.add_version(made.id, "1", spec)
     run.pipeline_id, run.version_id = made.id, version.id
-    with in_thread(endpoint.cluster) as url:
+    ready = Cluster()
+    ready.routers.append(_made_before(endpoint.cluster))
+    with in_thread(ready) as url:
+        asyncio.run(measure(url, run.id))
         answers.send((url, run.id, len(json.dumps(run.workflow)) / 1e6))
         answers.recv()
 
 
-async def measure(url: str, run_id: str) -> Mapping[str, tuple[float, float]]:
-    """(seconds by the clock, of the processor) of the first graph and of a refresh."""
+def _made_before(cluster: Cluster) -> Router:
+    """Gives the cluster's answers, and to each request that comes again the very same."""
+    from tests.kubeflow.server import Endpoint
+
+    endpoint = Endpoint(cluster)
+    made: dict[tuple[object, ...], Answer] = {}
+
+    async def router(request: Request) -> Answer:
+        key = (request.method, request.path, *request.query.items(), request.body)
+        if key not in made:
+            made[key] = await endpoint.answer(request)
+        return made[key]
+
+    return router
+
+
+@dataclass
+class Took:
+    """Seconds of one thing, by the clock and of the processor."""
+
+    what: str
+    clock: float = 0.0
+    processor: float = 0.0
+
+
+@contextmanager
+def _timed(what: str) -> Iterator[Took]:
+    took = Took(what)
+    clock, processor = time.perf_counter(), time.process_time()
+    yield took
+    took.clock = time.perf_counter() - clock
+    took.processor = time.process_time() - processor
+
+
+async def measure(url: str, run_id: str) -> list[Took]:
+    """The first graph, the same as JSON, and a refresh."""
     from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend
 
     backend = KubeflowBackend(url)
-    found = {}
-    for name in ("first graph", "refresh, nothing new"):
-        clock, processor = time.perf_counter(), time.process_time()
+    with _timed("first graph") as first:
         graph = await backend.get_graph(run_id)
-        found[name] = time.perf_counter() - clock, time.process_time() - processor
-        assert graph.tasks
-        await asyncio.sleep(1.1)
+    with _timed("as JSON for the browser") as encoded:
+        text = graph.model_dump_json()
+    await asyncio.sleep(1.1)  # until the graph is read anew
+    with _timed("refresh, nothing new") as refresh:
+        again = await backend.get_graph(run_id)
     await backend.close()
-    return found
+    assert graph.tasks
+    assert again is graph
+    assert graph.topology.key in text
+    return [first, encoded, refresh]
+
+
+def measure_once(url: str, run_id: str) -> tuple[list[Took], float]:
+    """The same in a process of its own, and the most memory that it took, in MB."""
+    found = asyncio.run(measure(url, run_id))
+    return found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:
@@ -90,24 +145,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=10_000)
     tasks = parser.parse_args().tasks
-    from tests.backends.kubeflow.graphs import HAVING
+    from tests.backends.kubeflow.graphs import TELLING
 
-    for having, without in HAVING.items():
-        ours, theirs = multiprocessing.Pipe()
-        server = multiprocessing.get_context("spawn").Process(
-            target=serve, args=(tasks, frozenset(without), theirs)
-        )
+    for source in TELLING:
+        ours, theirs = _SPAWN.Pipe()
+        server = _SPAWN.Process(target=serve, args=(tasks, source, theirs))
         server.start()
         try:
             url, run_id, size = ours.recv()
-            found = asyncio.run(measure(url, run_id))
+            with ProcessPoolExecutor(1, _SPAWN) as apart:
+                found, memory = apart.submit(measure_once, url, run_id).result()
         finally:
             ours.send(None)
             server.join()
-        for name, (clock, processor) in found.items():
+        sys.stdout.write(
+            f"{source}: {tasks} tasks, workflow of {size:.0f} MB, {memory:.0f} MB at most\n"
+        )
+        for took in found:
             sys.stdout.write(
-                f"{having:12} {tasks} tasks, workflow of {size:.0f} MB: "
-                f"{name} {clock:.2f} s by the clock, {processor:.2f} s of the processor\n"
+                f"  {took.what:24} {took.clock:5.2f} s by the clock, "
+                f"{took.processor:5.2f} s of the processor\n"
             )
 
 
