@@ -4,6 +4,7 @@ import type { State } from './api/types';
 import canceled from '../style/icons/state-canceled.svg';
 import cached from '../style/icons/state-cached.svg';
 import failed from '../style/icons/state-failed.svg';
+import noAccess from '../style/icons/no-access.svg';
 import paused from '../style/icons/state-paused.svg';
 import pending from '../style/icons/state-pending.svg';
 import pipelineFile from '../style/icons/pipeline-file.svg';
@@ -20,6 +21,7 @@ function icon(name: string, svgstr: string): LabIcon {
 export const pipelinesIcon = icon('pipelines', pipelines);
 export const runStepIcon = icon('run-step', runStep);
 export const pipelineFileIcon = icon('pipeline-file', pipelineFile);
+export const noAccessIcon = icon('no-access', noAccess);
 
 const canceledIcon = icon('canceled', canceled);
 

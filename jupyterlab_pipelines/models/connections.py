@@ -26,6 +26,7 @@ class ConnectionState(str, Enum):
     READY = "ready"
     UNREACHABLE = "unreachable"
     SIGN_IN = "sign_in"
+    FORBIDDEN = "forbidden"
     UNSUPPORTED = "unsupported"
 
 

@@ -17,7 +17,7 @@ export type ConnectionKind = 'local' | 'kubeflow';
 /**
  * What the last look at a connection found.
  */
-export type ConnectionState = 'ready' | 'unreachable' | 'sign_in' | 'unsupported';
+export type ConnectionState = 'ready' | 'unreachable' | 'sign_in' | 'forbidden' | 'unsupported';
 /**
  * What a node of a run is; the coming Kubeflow Task API uses the same words.
  */

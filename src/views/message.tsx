@@ -20,12 +20,14 @@ export interface IMessageProps {
   message: string;
   /** What the user can do about it. */
   nextStep?: string;
+  /** In the place of its kind's. */
+  icon?: LabIcon;
   /** Further lines, links or buttons. */
   children?: React.ReactNode;
 }
 
 export function Message(props: IMessageProps): JSX.Element {
-  const Icon = ICONS[props.kind].react;
+  const Icon = (props.icon ?? ICONS[props.kind]).react;
   return (
     <div
       className="jp-Pipelines-message"

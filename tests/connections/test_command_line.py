@@ -73,7 +73,7 @@ def test_a_connection_is_added_tested_used_and_removed(connections: Call) -> Non
 
         assert connections("namespace", "team").stdout == "* team-a\n  team-b\n"
         refused = connections("namespace", "team", "team-b")
-        assert "team shows team-b: sign_in." in refused.stdout
+        assert "team shows team-b: forbidden." in refused.stdout
         tested = connections("test", "team")
         assert tested.returncode == 1
         assert "✗ You may list runs: The endpoint answered 403" in tested.stdout

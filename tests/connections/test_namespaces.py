@@ -18,8 +18,8 @@ from jupyterlab_pipelines.models import (
 )
 from jupyterlab_pipelines.watch import Topic
 from tests.async_tests import in_loop
-from tests.kubeflow import Cluster, serving
-from tests.kubeflow.doors import Gateway
+from tests.kubeflow import Answer, Cluster, Request, serving
+from tests.kubeflow.doors import Ended, Gateway
 
 SPEC = {"pipelineInfo": {"name": "p"}, "schemaVersion": "2.1.0", "root": {"dag": {}}}
 DEX = {"method": "dex", "username": "user@example.com", "password": "12341234"}
@@ -88,10 +88,56 @@ async def test_another_persons_namespace_is_said_to_be_that() -> None:
     async with serving(gateway.outside) as url:
         connections = Connections()
         refused = await connections.add(new(url, namespace="team-c"))
-        assert refused.state is ConnectionState.SIGN_IN
-        assert "team-c" in refused.message
-        with pytest.raises(Forbidden, match="team-c"):
+        assert refused.state is ConnectionState.FORBIDDEN
+        assert "You may not list runs in namespace team-c" in refused.message
+        assert "Choose another namespace, or ask its owner for access." in refused.message
+        with pytest.raises(Forbidden, match="namespace team-c") as caught:
             await names(connections)
+        assert f"{caught.value.message} {caught.value.next_step}" == refused.message
+        assert (await connections.namespaces("team")).multi_user  # the way out stays open
+        chosen = await connections.choose_namespace("team", "team-a")
+        assert chosen.state is ConnectionState.READY
+        await connections.close()
+
+
+@in_loop
+async def test_who_watches_anothers_namespace_is_told_which_it_is() -> None:
+    _, gateway = team()
+    async with serving(gateway.outside) as url:
+        connections = Connections()
+        await connections.add(new(url, namespace="team-c"))
+        told: asyncio.Queue[Event] = asyncio.Queue()
+        connections.watcher("team").subscribe(Topic("runs"), told.put_nowait)
+        event = await asyncio.wait_for(told.get(), 15)
+        assert "may not list runs in namespace team-c" in (event.stale or "")
+        await connections.close()
+
+
+@pytest.mark.parametrize("ended", ["redirect", "page", "forbidden page", "401"])
+@in_loop
+async def test_a_lost_sign_in_is_never_taken_for_a_forbidden_namespace(ended: Ended) -> None:
+    _, gateway = team()
+    gateway.ended = ended
+    async with serving(gateway.outside) as url:
+        connections = Connections()
+        cookie = {"method": "cookie", "cookie": "_oauth2_proxy=over"}
+        refused = await connections.add(new(url, namespace="team-c", sign_in=cookie))
+        assert refused.state is ConnectionState.SIGN_IN
+        await connections.close()
+
+
+@in_loop
+async def test_a_door_that_refuses_before_any_namespace_is_about_the_sign_in() -> None:
+    async def mesh(request: Request) -> Answer:
+        return Answer(403, b"RBAC: access denied", {"Content-Type": "text/plain"})
+
+    cluster, _ = team()
+    cluster.routers.append(mesh)
+    async with serving(cluster, prefix="/pipeline") as url:
+        connections = Connections()
+        host = url.removesuffix("/pipeline")
+        refused = await connections.add(new(host, namespace="team-a", sign_in={"method": "none"}))
+        assert refused.state is ConnectionState.SIGN_IN
         await connections.close()
 
 

@@ -151,7 +151,7 @@ def _the_namespace_is_switched(client: httpx.Client, team: Cluster) -> None:
     answer = client.get("pipelines/kubeflow/namespaces").json()
     assert (answer["multi_user"], answer["current"]) == (True, "team-b")
     refused = choose("team-c").json()
-    assert refused["state"] == "sign_in"
+    assert refused["state"] == "forbidden"
     assert "team-c" in refused["message"]
     answer = client.get("pipelines/kubeflow/runs")
     assert answer.status_code == 403

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from ...errors import BadInput, NotFound, PipelinesError, SignInNeeded
+from ...errors import BadInput, Forbidden, NotFound, PipelinesError, SignInNeeded
 from ...models import (
     ConnectionKind,
     ConnectionState,
@@ -41,6 +41,12 @@ from .passthrough import pass_through
 from .readings import Readings, run_path
 from .sharing import Shared, SharedLogs
 from .sign_in import SignInMethod
+
+#: What an error says of the connection; any other, that it cannot be reached.
+_STATES: Mapping[type[PipelinesError], ConnectionState] = {
+    SignInNeeded: ConnectionState.SIGN_IN,
+    Forbidden: ConnectionState.FORBIDDEN,
+}
 
 
 class KubeflowBackend:
@@ -81,21 +87,24 @@ class KubeflowBackend:
 
     async def health(self) -> Health:
         """Ready where the API lists runs for this user; else which step failed."""
-        query = [("page_size", "1")]
-        if self._namespace:
-            query.append(("namespace", self._namespace))
         try:
-            await self._endpoint.json("GET", "/apis/v2beta1/healthz", retries=0)
-            await self._endpoint.json("GET", RUNS, query=query, retries=0)
+            await self._enter()
+            await self._listing.try_out()
         except PipelinesError as error:
             if isinstance(error, BadInput) and not self._namespace:
                 return Health(
                     ConnectionState.SIGN_IN, "The endpoint wants a namespace. Choose one of yours."
                 )
-            signed_out = isinstance(error, SignInNeeded) or error.http_status == 403
-            state = ConnectionState.SIGN_IN if signed_out else ConnectionState.UNREACHABLE
+            state = _STATES.get(type(error), ConnectionState.UNREACHABLE)
             return Health(state, f"{error.message} {error.next_step}".strip())
         return Health(ConnectionState.READY)
+
+    async def _enter(self) -> None:
+        """Asks what anybody may ask: who is refused here is refused before any namespace."""
+        try:
+            await self._endpoint.json("GET", namespaces.HEALTH, retries=0)
+        except Forbidden as error:
+            raise SignInNeeded(error.message, next_step=error.next_step) from None
 
     async def test(self) -> ConnectionTest:
         """The way to the endpoint, step by step, up to the first that fails."""

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ...errors import BadInput
+from ...errors import BadInput, Forbidden
 from ...models import Run, RunPage, RunQuery
-from .endpoint import Endpoint
+from .endpoint import RETRIES, Endpoint
 from .messages import run_from_json, understood
 from .pipeline_names import PipelineNames
 from .run_index import RunIndex
@@ -35,6 +35,10 @@ class Listing:
     def close(self) -> None:
         """Ends what is read in the background."""
         self._index.close()
+
+    async def try_out(self) -> None:
+        """Asks for one run, once. Raises what keeps this user from listing them."""
+        await self._get([("page_size", "1")], None, retries=0)
 
     async def page(self, query: RunQuery) -> RunPage:
         """One page. Raises BadInput on a page token of another query."""
@@ -108,13 +112,24 @@ class Listing:
         return await self.read(_runs(answer)), answer.get("next_page_token") or ""
 
     async def _get(
-        self, parameters: list[tuple[str, str]], experiment_id: str | None
+        self,
+        parameters: list[tuple[str, str]],
+        experiment_id: str | None,
+        retries: int = RETRIES,
     ) -> dict[str, Any]:
         if experiment_id:
             parameters.append(("experiment_id", experiment_id))
         elif self._namespace:
             parameters.append(("namespace", self._namespace))
-        return await self._endpoint.json("GET", RUNS, query=parameters)
+        try:
+            return await self._endpoint.json("GET", RUNS, query=parameters, retries=retries)
+        except Forbidden:
+            if experiment_id or not self._namespace:  # whose it is was not said
+                raise
+            raise Forbidden(
+                f"You may not list runs in namespace {self._namespace} of {self._endpoint.host}.",
+                next_step="Choose another namespace, or ask its owner for access.",
+            ) from None
 
     async def read(self, runs: list[dict[str, Any]]) -> list[Run]:
         """Runs as JSON to runs, with the names of their pipelines. Raises BadUpstream."""

@@ -22,6 +22,8 @@ function stateWord(state: ConnectionState, trans: TranslationBundle): string {
       return trans.__('Not reachable');
     case 'sign_in':
       return trans.__('Sign-in needed');
+    case 'forbidden':
+      return trans.__('No access');
     case 'unsupported':
       return trans.__('Not supported');
   }

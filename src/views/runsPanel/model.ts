@@ -23,6 +23,9 @@ const DEFAULT_PAGE = 50;
 /** Milliseconds that the panel waits for the connections before it shows the one of this machine. */
 const PATIENCE_MS = 1500;
 
+/** Errors that are the connection's, not the list's. */
+const REFUSALS: ReadonlySet<string> = new Set(['SignInNeeded', 'Forbidden']);
+
 export class RunsPanelModel implements IDisposable {
   /** `restored` resolves when the connection chosen in an earlier session was chosen again. */
   constructor(
@@ -178,7 +181,7 @@ export class RunsPanelModel implements IDisposable {
 
   private _onRunsChanged(): void {
     const { error } = this._runs;
-    if (error?.code === 'SignInNeeded' && error !== this._refused) {
+    if (error && REFUSALS.has(error.code) && error !== this._refused) {
       // The connection's own state says what to do about it.
       void this.service.connections.refresh();
     }
@@ -204,6 +207,17 @@ export class RunsPanelModel implements IDisposable {
         this._show(wanted);
       }
     }
+    this._readAgain();
+  }
+
+  /** Reads the list that was refused, once its connection can be used again. */
+  private _readAgain(): void {
+    const shown = this.service.connections.find(this.connection);
+    const isReady = shown?.state === 'ready';
+    if (this._watch && isReady && !this._isReady && this._refused) {
+      void this._runs.refresh();
+    }
+    this._isReady = isReady;
   }
 
   private _applyPageSize(): void {
@@ -225,6 +239,7 @@ export class RunsPanelModel implements IDisposable {
   private _watch: IDisposable | null = null;
   private _pageSize = DEFAULT_PAGE;
   private _refused: RequestError | null = null;
+  private _isReady = false;
   private _isVisible = false;
   private _isChosen = false;
   private _isDisposed = false;

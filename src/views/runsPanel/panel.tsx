@@ -6,6 +6,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import React, { useRef } from 'react';
 import type { Run } from '../../api/types';
 import { CommandIDs } from '../../commands';
+import { noAccessIcon } from '../../icons';
 import { Message } from '../message';
 import { DiskFooter } from '../storage/footer';
 import { useSignals } from '../useSignal';
@@ -192,6 +193,15 @@ function Notices(props: {
             : trans.__('Sign in another way…')}
         </button>
       </Message>
+    );
+  }
+  if (shown?.state === 'forbidden') {
+    return (
+      <Message
+        kind="warning"
+        icon={noAccessIcon}
+        message={shown.message || trans.__('No access.')}
+      />
     );
   }
   const error = service.connections.error ?? runs.error;

@@ -168,6 +168,28 @@ describe('the runs panel', () => {
     ]);
   });
 
+  it('names a forbidden namespace, and leads to another one rather than to the secret', async () => {
+    const message =
+      'You may not list runs in namespace team-c of https://team.example.org. Choose another namespace, or ask its owner for access.';
+    await show([], null, server => {
+      server.connections = [
+        LOCAL,
+        makeRemote({ state: 'forbidden', message, preferred: true })
+      ];
+      server.namespaces = {
+        namespaces: ['team-a', 'team-c'],
+        current: 'team-c',
+        multi_user: true,
+        message: ''
+      };
+    });
+    expect(screen.getByText(message)).toBeDefined();
+    expect(screen.queryByText('Renew sign-in…')).toBeNull();
+    expect(screen.getByRole('img', { name: 'No access' })).toBeDefined();
+    fireEvent.click(screen.getByTitle('Choose a namespace'));
+    expect(screen.getByRole('option', { name: 'team-a' })).toBeDefined();
+  });
+
   it('offers to change, test and remove the user’s own connections only', async () => {
     const { executed } = await show([], null, server => {
       const found = { name: 'kubeflow', found: 'pod', removable: false };
