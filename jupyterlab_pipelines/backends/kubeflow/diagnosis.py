@@ -28,6 +28,8 @@ _TITLES = {
 }
 #: What the health of an API, or of a UI server before it, is made of.
 _HEALTH = frozenset({"multi_user", "commit_sha", "tag_name", "apiServerReady"})
+#: Kubeflow asks for a namespace first and then who you are: in this one nothing need be allowed.
+_ANY_NAMESPACE = "kubeflow"
 #: Seconds for one answer.
 PATIENCE = 10.0
 _ADDRESS = "Check the address, and that this server may reach it."
@@ -140,16 +142,13 @@ async def _service(
         message = f"{api.host} answers, but not as Kubeflow Pipelines does."
         yield _failed("api", message, _api_step(api, None))
         return
-    refusal: PipelinesError | None = None
-    try:
-        query = [("page_size", "1")] + ([("namespace", namespace)] if namespace else [])
-        await _asked(api, RUNS, query)
-    except PipelinesError as error:
-        refusal = error
-    if isinstance(refusal, SignInNeeded):  # anybody may ask for the API's health
-        yield _failed("sign_in", refusal.message, refusal.next_step)
+    refusal = await _refusal(api, namespace)
+    unnamed = isinstance(refusal, BadInput) and not namespace
+    telling = await _refusal(api, _ANY_NAMESPACE) if unnamed else refusal
+    signed_in = _sign_in(telling, unnamed)
+    yield signed_in
+    if signed_in.state == "failed":
         return
-    yield _ok("sign_in")
     if isinstance(refusal, NotFound):
         yield _failed("api", f"{api.host} has no runs of v2beta1.", "It is older than version 2.")
         return
@@ -158,6 +157,35 @@ async def _service(
     with suppress(PipelinesError):
         result.namespaces = (await namespaces.read(api, namespace)).namespaces
     yield _permission(refusal, namespace, result.namespaces)
+
+
+async def _refusal(api: Endpoint, namespace: str) -> PipelinesError | None:
+    """Why the runs of a namespace may not be listed; null where they may."""
+    query = [("page_size", "1")] + ([("namespace", namespace)] if namespace else [])
+    try:
+        await _asked(api, RUNS, query)
+    except PipelinesError as error:
+        return error
+    return None
+
+
+def _sign_in(refusal: PipelinesError | None, unnamed: bool) -> ConnectionStep:
+    """What an answer on runs says of the sign-in; anybody may ask for the API's health.
+
+    Whoever may or may not list them is known. Any other answer was given before that was looked
+    at; `unnamed` says that it was for want of a namespace.
+    """
+    if isinstance(refusal, SignInNeeded):
+        return _failed("sign_in", refusal.message, refusal.next_step)
+    if refusal is None or isinstance(refusal, Forbidden):
+        return _ok("sign_in")
+    if unnamed:
+        return _skipped(
+            "sign_in",
+            "The endpoint asks for a namespace before it looks at who you are.",
+            "Give a namespace, so that the sign-in can be tested.",
+        )
+    return _skipped("sign_in", "The endpoint fails before it says whether it knows you.")
 
 
 async def _asked(
@@ -235,8 +263,8 @@ def _failed(name: str, message: str, next_step: str) -> ConnectionStep:
     return _step(name, "failed", message, next_step)
 
 
-def _skipped(name: str, message: str = "") -> ConnectionStep:
-    return _step(name, "skipped", message)
+def _skipped(name: str, message: str = "", next_step: str = "") -> ConnectionStep:
+    return _step(name, "skipped", message, next_step)
 
 
 def _step(name: str, state: str, message: str, next_step: str = "") -> ConnectionStep:

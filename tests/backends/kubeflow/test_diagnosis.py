@@ -177,6 +177,45 @@ async def test_a_wrong_token_although_anybody_may_ask_for_the_health() -> None:
 
 
 @in_loop
+async def test_a_sign_in_is_tested_although_no_namespace_is_given() -> None:
+    cluster = Cluster()
+    cluster.multi_user = True
+    cluster.users = {"right": "ada"}
+    async with serving(cluster) as url:
+        failed = failure(await look(url, sign_in=TOKEN))
+        assert (failed.name, "asks to sign in" in failed.message) == ("sign_in", True)
+        cluster.users = {CANARY: "ada"}
+        result = await look(url, sign_in=TOKEN)
+        assert states(result)["sign_in"] == "ok"
+        failed = failure(result)
+        assert (failed.name, "wants a namespace" in failed.message) == ("permission", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "failing"), [(400, "permission"), (404, "api"), (500, "permission")]
+)
+@pytest.mark.parametrize("namespace", ["", "team-a"])
+@in_loop
+async def test_a_sign_in_that_nobody_looked_at_is_not_said_to_be_good(
+    status: int, failing: str, namespace: str
+) -> None:
+    async def runs(request: Request) -> Answer | None:
+        if request.path.endswith("/runs"):
+            return Answer.json({"message": "not today"}, status)
+        return None
+
+    cluster = Cluster()
+    cluster.routers.append(runs)
+    async with serving(cluster) as url:
+        result = await look(url, sign_in=TOKEN, namespace=namespace)
+        assert failure(result).name == failing
+        step = result.steps[ORDER.index("sign_in")]
+        assert (step.state, "before it" in step.message) == ("skipped", True)
+        wanted = status == 400 and not namespace
+        assert ("Give a namespace" in step.next_step) == wanted
+
+
+@in_loop
 async def test_403_names_the_namespace_and_those_that_may_be_seen() -> None:
     cluster = Cluster()
     cluster.multi_user = True
