@@ -149,7 +149,10 @@ class Connections:
         """Looks at a connection that there is. Raises NotFound, and BadInput for `local`."""
         remote = self._wanted(name, await self._ready(name)).remote
         if remote is None:
-            raise BadInput("The embedded engine is this machine: there is no way to test.")
+            raise BadInput(
+                "The embedded engine is this machine: there is no way to test.",
+                next_step="Choose a Kubeflow connection.",
+            )
         return await remote.test()
 
     # --- one connection ------------------------------------------------------------------------

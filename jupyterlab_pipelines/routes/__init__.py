@@ -12,6 +12,7 @@ from .connections import (
     ConnectionHandler,
     ConnectionsHandler,
     ConnectionTestHandler,
+    KnownTestHandler,
     NamespaceHandler,
     NamespacesHandler,
 )
@@ -32,6 +33,7 @@ ROUTES: list[tuple[str, type[Door]]] = [
     (r"connections", ConnectionsHandler),
     (r"connections/test", ConnectionTestHandler),
     (rf"connections/{_CONNECTION}", ConnectionHandler),
+    (rf"connections/{_CONNECTION}/test", KnownTestHandler),
     (r"events", EventsHandler),
     (r"cells/probe", ProbeHandler),
     (rf"{_CONNECTION}/apis/.*", ApisHandler),

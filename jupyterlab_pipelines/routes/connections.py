@@ -56,6 +56,14 @@ class ConnectionTestHandler(PipelinesHandler):
         self.answer(await self.connections.test(given))
 
 
+class KnownTestHandler(PipelinesHandler):
+    """The way to a connection that there is, found or added, step by step."""
+
+    @allowed("write")
+    async def post(self, connection: str) -> None:
+        self.answer(await self.connections.test_known(connection))
+
+
 class NamespacesHandler(PipelinesHandler):
     """The namespaces that the user may see."""
 

@@ -98,6 +98,40 @@ async def test_input_that_cannot_be_is_named_by_its_field(call: Fetch) -> None:
         assert answer["problems"][0]["place"] == place
 
 
+async def test_one_that_was_found_is_tried_as_it_is(
+    call: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(CANARY)
+    cluster = Cluster()
+    cluster.users = {CANARY: "ada"}
+    with in_thread(cluster) as url:
+        monkeypatch.setenv("KF_PIPELINES_ENDPOINT", url)
+        monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(token))
+        found = (await call("connections"))[1]["connections"][1]
+        assert (found["found"], found["removable"]) == ("environment", False)
+        status, tried = await call("connections/kubeflow/test", "POST", {})
+        assert (status, tried["ok"], tried["version"]) == (200, True, "2.17.0")
+
+        token.unlink()
+        status, tried = await call("connections/kubeflow/test", "POST", {})
+        (failed,) = [one for one in tried["steps"] if one["state"] == "failed"]
+        assert (status, failed["name"]) == (200, "sign_in")
+        assert str(token) in failed["message"]
+    assert {request.method for request in cluster.seen} == {"GET"}
+
+
+async def test_one_that_was_added_is_tried_by_its_name(call: Fetch) -> None:
+    cluster = Cluster()
+    cluster.users = {CANARY: "ada"}
+    with in_thread(cluster) as url:
+        await call("connections", "POST", new(url))
+        assert (await call("connections/team/test", "POST", {}))[1]["ok"] is True
+    assert (await call("connections/nowhere/test", "POST", {}))[0] == 404
+    status, refused = await call("connections/local/test", "POST", {})
+    assert (status, refused["next_step"]) == (400, "Choose a Kubeflow connection.")
+
+
 async def test_namespaces_over_http(call: Fetch) -> None:
     cluster = Cluster()
     cluster.multi_user = True
