@@ -1,6 +1,6 @@
 """Forks tasks off one process that has loaded kfp already, so that none has to load it again.
 
-Started by path on the tasks' interpreter, in a session of its own:
+Started by path on the tasks' interpreter:
 
     forker.py KFP_FOLDER LOG_LIMIT GRACE
 
@@ -109,7 +109,6 @@ class Forker:
     def _become_shim(self, directory: str, variables: dict[str, str]) -> None:
         """Sees to one attempt. It returns in the task's process only, made like a fresh one."""
         try:
-            os.setsid()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             null = os.open(os.devnull, os.O_RDWR)

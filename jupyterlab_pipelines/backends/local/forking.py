@@ -65,7 +65,6 @@ class Forker:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 bufsize=0,
-                start_new_session=True,
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

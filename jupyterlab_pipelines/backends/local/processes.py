@@ -23,7 +23,7 @@ from . import shim
 STOP_GRACE = 8.0
 #: Bytes of an attempt's log.
 LOG_LIMIT = 100 * 2**20
-#: Carried by every process of an attempt, so that even one in a session of its own is found.
+#: Carried by every process of an attempt, so that even one in a group of its own is found.
 MARKER = "JUPYTERLAB_PIPELINES_ATTEMPT"
 
 #: Imported, not run by path: that way Python keeps the shim compiled.
@@ -205,7 +205,6 @@ def launch(
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        start_new_session=True,
     )
 
 
@@ -228,7 +227,7 @@ def ask_to_stop(start: Mapping[str, Any]) -> None:
 def kill_all(directory: Path, start: Mapping[str, Any] | None, *, timeout: float = 2.0) -> bool:
     """SIGKILLs every process of an attempt; true once none is left.
 
-    It finds them by the shim's session, by the command's group and by the marker in their
+    It finds them by the groups of the shim and of the command, and by the marker in their
     environment. A pid counts only if the shim's machine, boot and times agree.
     """
     deadline = time.monotonic() + timeout
@@ -245,20 +244,17 @@ def kill_all(directory: Path, start: Mapping[str, Any] | None, *, timeout: float
 def _survivors(directory: Path, start: Mapping[str, Any] | None) -> list[int]:
     import psutil
 
-    session = group = -1
+    groups = set()
     if start is not None and same_boot(start):
-        session = int(start["pid"])
-        if shim.process_start(int(start["group"])) in ("", start["group_start"]):
-            group = int(start["group"])
-        if shim.process_start(session) not in ("", start["start"]):
-            session = -1
+        for leader, began in (("pid", "start"), ("group", "group_start")):
+            if shim.process_start(int(start[leader])) in ("", start[began]):
+                groups.add(int(start[leader]))
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
             pid = process.pid
             if pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            ours = os.getsid(pid) == session or os.getpgid(pid) == group
-            if ours or process.environ().get(MARKER) == str(directory):
+            if os.getpgid(pid) in groups or process.environ().get(MARKER) == str(directory):
                 found.append(pid)
     return found

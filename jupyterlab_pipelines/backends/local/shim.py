@@ -1,7 +1,7 @@
 """Runs one attempt of a task as its parent, and leaves what happened in files.
 
-Started by `processes.launch` with ``python -I -S``, or forked by `forker.py`, each in a session of
-its own, it imports only what starts fast and nothing of this package. Its arguments are
+Started by `processes.launch` with ``python -I -S``, or forked by `forker.py`, it leads a process
+group of its own, imports only what starts fast and nothing of this package. Its arguments are
 
     DIRECTORY LOG_LIMIT GRACE COMMAND [ARGUMENT ...]
 
@@ -272,6 +272,7 @@ def attend(directory: str, log_limit: int, grace: float) -> int | None:
 
     Null in the command's process, which is to turn into the command.
     """
+    os.setpgid(0, 0)  # what is done to its supervisor's group is not meant for it
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # until there is something to stop
     try:

@@ -40,6 +40,8 @@ from .this_machine import ThisMachine
 
 #: Seconds between two looks while something is adopted, and while all processes are our own.
 _BUSY, _CALM = 0.05, 0.25
+#: How far a run steps back, as in `nice`.
+_NICENESS = 10
 
 
 @dataclass(order=True)
@@ -249,6 +251,7 @@ def main(arguments: list[str]) -> int:
     layout = Layout(Path(arguments[0]))
     run_id = arguments[1]
     os.umask(0o077)
+    _step_back()
     try:
         if len(arguments) < 3 and not _own(layout, run_id):
             return 0
@@ -273,6 +276,16 @@ def _supervise(layout: Layout, run_id: str) -> None:
             supervisor.attempts.abandon()
         reason = str(error) if isinstance(error, PipelinesError) else f"{error!r}; a defect."
         fail(Database(layout.database), run_id, f"The run cannot be worked off: {reason}")
+
+
+def _step_back() -> None:
+    """Lets the server, the kernels and the user's programs come before the run and its tasks.
+
+    Inside a container Linux weighs processes against each other, elsewhere also whole sessions.
+    """
+    os.nice(_NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS))
 
 
 def _own(layout: Layout, run_id: str) -> bool:

@@ -72,7 +72,7 @@ REFUSED = [
     ("a.tar.gz", tarred(pipeline__yaml=b" " * (MAX_UPLOAD + 1)), "larger than 32 MiB"),
     ("a.tar.gz", gzip.compress(bytes(4 * MAX_UPLOAD)), "larger than 32 MiB"),
     ("a.yaml", b" " * (MAX_UPLOAD + 1), "larger than 32 MiB"),
-    ("a.yaml", NESTED_YAML, "nested"),
+    ("a.yaml", NESTED_YAML, "nest"),
     ("a.yaml", ALIASES, "larger than any pipeline"),
     ("a.yaml", b"\xff\xfe", "not UTF-8"),
     ("a.yaml", b"", "empty"),
