@@ -13,6 +13,7 @@ has no kfp (or one too old), kfp comes from KFP_FOLDER, which holds nothing else
 # ruff: noqa: UP031, UP036
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from types import ModuleType
@@ -45,7 +46,10 @@ def main(kfp_folder: str, directory: str, function: str) -> None:
     sys.path[0] = os.getcwd()  # noqa: PTH109 - as with `python -m`; until here it was this file's folder
     with open(os.path.join(directory, "executor_input.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
         executor_input = file.read()
+    gc.disable()
     executor_main = find_executor(kfp_folder)
+    gc.freeze()  # collections would look for rubbish in kfp, time and again, and find none
+    gc.enable()
     sys.argv = [
         str(executor_main.__file__),
         "--component_module_path",

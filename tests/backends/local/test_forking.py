@@ -202,6 +202,35 @@ def test_a_task_ends_as_python_ends(engine: Engine, submit: Submit, finished: Fi
     assert text.index("FIRST") < text.index("THREAD") < text.index("LAST")
 
 
+def test_nothing_that_a_task_has_buffered_is_lost(
+    engine: Engine, submit: Submit, finished: Finished, tmp_path: Path
+) -> None:
+    body = (
+        "import ctypes, weakref\n"
+        "class Held:\n"
+        "    def __del__(self): print('HELD')\n"
+        "global held, file\n"
+        "held = Held(); held.itself = held\n"
+        f"file = open({str(tmp_path / 'file')!r}, 'w'); file.write('FILE')\n"
+        "weakref.finalize(file, print, 'FINALIZED')\n"
+        "ctypes.CDLL(None).printf(b'FROM C')\n"
+    )
+    run_id = submit(pipeline({"one": step(body)}))
+    assert finished(run_id).state is State.SUCCEEDED
+    text = log(engine, run_id, "one")
+    assert [word for word in ("HELD", "FINALIZED", "FROM C") if word not in text] == []
+    assert (tmp_path / "file").read_text() == "FILE"
+
+
+def test_a_log_that_cannot_be_written_is_told_as_python_tells_it(
+    submit: Submit, finished: Finished
+) -> None:
+    body = "import sys; sys.stdout = open('/dev/full', 'w'); print('lost')"
+    run = finished(submit(pipeline({"one": step(body)})))
+    assert run.state is State.FAILED
+    assert "exit code 120" in (run.error or "")
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_task_may_use_multiprocessing(
     engine: Engine, submit: Submit, finished: Finished, method: str
