@@ -59,7 +59,8 @@ HELD = (
     "It is not run until this connection is chosen."
 )
 
-Listener: TypeAlias = Callable[[list[Connection]], None]
+Listed: TypeAlias = list[Connection]
+Listener: TypeAlias = Callable[[Listed], None]
 
 
 @dataclass
@@ -115,6 +116,7 @@ class Connections:
             elif one.guessed and f"{name} {one.settings.host}" not in self._answered | self._asked:
                 continue  # a cluster without pipelines is nobody's connection
             connections.append(_shown(name, one, state))
+        self._tell(connections)
         return connections
 
     async def add(self, connection: NewConnection) -> Connection:
@@ -258,10 +260,12 @@ class Connections:
             await asyncio.sleep(LOOK_INTERVAL)
 
     async def _look(self) -> None:
-        if not self._listeners:
-            return
-        connections = await self.list()
-        if connections != self._told:
+        if self._listeners:
+            await self.list()
+
+    def _tell(self, connections: Listed) -> None:
+        """What one has asked for is told to all: nobody is left with what another saw change."""
+        if self._listeners and connections != self._told:
             self._told = connections
             for listener in [*self._listeners]:
                 listener(connections)

@@ -113,6 +113,24 @@ async def test_who_watches_anothers_namespace_is_told_which_it_is() -> None:
         await connections.close()
 
 
+@in_loop
+async def test_who_listens_hears_what_another_has_asked_for() -> None:
+    cluster, gateway = team()
+    async with serving(gateway.outside) as url:
+        connections = Connections()
+        await connections.add(new(url, namespace="team-a"))
+        heard: asyncio.Queue[ConnectionState] = asyncio.Queue()
+        connections.subscribe(lambda listed: heard.put_nowait(listed[1].state))
+        assert await asyncio.wait_for(heard.get(), 10) is ConnectionState.READY
+        cluster.access.clear()
+        await connections.list()
+        assert heard.get_nowait() is ConnectionState.FORBIDDEN
+        cluster.access.add(("user@example.com", "team-a"))
+        await connections.list()
+        assert heard.get_nowait() is ConnectionState.READY
+        await connections.close()
+
+
 @pytest.mark.parametrize("ended", ["redirect", "page", "forbidden page", "401"])
 @in_loop
 async def test_a_lost_sign_in_is_never_taken_for_a_forbidden_namespace(ended: Ended) -> None:
