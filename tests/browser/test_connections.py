@@ -19,6 +19,8 @@ pytestmark = pytest.mark.labs("token")
 TOKEN = "a-token-that-is-good"
 NAMESPACES = ("team-a", "team-b")
 REFUSED = re.compile("401|403|400")
+#: The server looks at its connections every 15 s.
+CONNECTIONS_MS = 30_000
 
 
 @pytest.fixture
@@ -144,3 +146,32 @@ def test_namespace_is_switched_and_a_lost_sign_in_renewed_in_the_panel(
     panel = RunsPanel(page)
     expect(panel.picker).to_contain_text("ann")
     expect(panel.row("run of team-b")).to_be_visible()
+
+
+@pytest.mark.usefixtures("forget")
+def test_forbidden_namespace_is_named_and_left_by_the_picker(
+    page: Page, api: Api, cluster: Cluster, address: str, expected_errors: list[re.Pattern[str]]
+) -> None:
+    expected_errors.append(REFUSED)
+    token = {"method": "token", "token": TOKEN}
+    api.add_connection("ann", address, sign_in=token, namespace="team-c")
+    panel = RunsPanel(page)
+    panel.connection_menu().get_by_role("menuitemradio", name="ann").click()
+    expect(panel.node).to_contain_text("You may not list runs in namespace team-c")
+    expect(panel.node).to_contain_text("Choose another namespace, or ask its owner for access.")
+    expect(panel.picker.get_by_role("img", name="No access")).to_be_visible()
+    expect(panel.node.get_by_role("button", name="Renew sign-in…")).to_have_count(0)
+
+    panel.namespaces.click()
+    panel.node.get_by_role("option", name="team-a").click()
+    expect(panel.row("run of team-a")).to_be_visible()
+    expect(panel.picker.get_by_role("img", name="Ready")).to_be_visible()
+    expect(panel.node).not_to_contain_text("You may not list runs")
+
+    cluster.access.clear()
+    panel.node.get_by_role("button", name="Refresh runs").click()
+    expect(panel.picker.get_by_role("img", name="No access")).to_be_visible()
+    expect(panel.node).to_contain_text("You may not list runs in namespace team-a")
+    cluster.access.add(("ann@example.com", "team-a"))  # its owner was asked
+    expect(panel.node).not_to_contain_text("You may not list runs", timeout=CONNECTIONS_MS)
+    expect(panel.row("run of team-a")).to_be_visible()

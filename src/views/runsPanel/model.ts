@@ -2,7 +2,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
 import type { RequestError } from '../../api/request';
-import type { Run, RunQuery } from '../../api/types';
+import type { Connection, Run, RunQuery } from '../../api/types';
 import type { RunsModel } from '../../models/runs';
 import type { IPipelines } from '../../tokens';
 import {
@@ -155,6 +155,8 @@ export class RunsPanelModel implements IDisposable {
     this._runs = this.service.runs(connection);
     this._runs.changed.connect(this._onRunsChanged, this);
     this._selection = NOTHING;
+    this._refused = null;
+    this._seen = this.service.connections.find(connection);
     if (this._watch) {
       this._watch.dispose();
       this._startWatching();
@@ -210,14 +212,18 @@ export class RunsPanelModel implements IDisposable {
     this._readAgain();
   }
 
-  /** Reads the list that was refused, once its connection can be used again. */
+  /** Reads a list that failed once its connection has become ready; a new namespace has its own. */
   private _readAgain(): void {
-    const shown = this.service.connections.find(this.connection);
-    const isReady = shown?.state === 'ready';
-    if (this._watch && isReady && !this._isReady && this._refused) {
+    const before = this._seen;
+    const now = (this._seen = this.service.connections.find(this.connection));
+    const recovered =
+      before !== null &&
+      before.state !== 'ready' &&
+      now?.state === 'ready' &&
+      now.namespace === before.namespace;
+    if (recovered && this._watch && this._refused) {
       void this._runs.refresh();
     }
-    this._isReady = isReady;
   }
 
   private _applyPageSize(): void {
@@ -239,7 +245,7 @@ export class RunsPanelModel implements IDisposable {
   private _watch: IDisposable | null = null;
   private _pageSize = DEFAULT_PAGE;
   private _refused: RequestError | null = null;
-  private _isReady = false;
+  private _seen: Connection | null = null;
   private _isVisible = false;
   private _isChosen = false;
   private _isDisposed = false;

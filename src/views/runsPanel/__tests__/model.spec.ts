@@ -1,5 +1,6 @@
 import { PromiseDelegate } from '@lumino/coreutils';
 import { RequestError } from '../../../api/request';
+import type { ConnectionState } from '../../../api/types';
 import {
   FakeServer,
   LOCAL,
@@ -119,30 +120,33 @@ describe('RunsPanelModel', () => {
     jest.useRealTimers();
   });
 
-  it('asks for the connection’s state when its list is refused, and for the list once it is ready', async () => {
-    const [server, model] = await shown(1);
-    const { connections } = server.service;
-    server.connections = [LOCAL, makeRemote()];
-    await connections.refresh();
-    const { runs } = server.client;
-    server.client.runs = async () => {
-      const message = 'You may not list runs in namespace team-c.';
-      throw new RequestError(message, 403, 'Forbidden', '', []);
-    };
-    server.connections = [LOCAL, makeRemote({ state: 'forbidden' })];
-    model.choose('team');
-    await settle();
-    expect(connections.find('team')?.state).toBe('forbidden');
-    expect(model.runs.runs).toBeNull();
+  it.each<ConnectionState>(['ready', 'forbidden'])(
+    'leads from a list that was refused to its connection’s state, and back (%s before)',
+    async before => {
+      const [server, model] = await shown(1);
+      const { connections } = server.service;
+      server.connections = [LOCAL, makeRemote({ state: before })];
+      await connections.refresh();
+      const { runs } = server.client;
+      server.client.runs = async () => {
+        const message = 'You may not list runs in namespace team-c.';
+        throw new RequestError(message, 403, 'Forbidden', '', []);
+      };
+      server.connections = [LOCAL, makeRemote({ state: 'forbidden' })];
+      model.choose('team');
+      await settle();
+      expect(connections.find('team')?.state).toBe('forbidden');
+      expect(model.runs.runs).toBeNull();
 
-    server.client.runs = runs;
-    server.connections = [LOCAL, makeRemote()];
-    await connections.refresh();
-    await settle();
-    expect(model.runs.error).toBeNull();
-    expect(model.runs.runs).toHaveLength(1);
-    model.dispose();
-  });
+      server.client.runs = runs;
+      server.connections = [LOCAL, makeRemote()];
+      await connections.refresh();
+      await settle();
+      expect(model.runs.error).toBeNull();
+      expect(model.runs.runs).toHaveLength(1);
+      model.dispose();
+    }
+  );
 
   it('returns to the local connection when its own is removed', async () => {
     const [server, model] = await shown(1);
