@@ -88,6 +88,19 @@ export class PipelinesClient {
     });
   }
 
+  /** As `testConnection`, of one that the server knows by its name. */
+  testKnownConnection(
+    name: string,
+    signal?: AbortSignal
+  ): Promise<ConnectionTest> {
+    return request(this.settings, ['connections', name, 'test'], {
+      method: 'POST',
+      body: {},
+      timeoutSeconds: TEST_TIMEOUT_S,
+      signal
+    });
+  }
+
   namespaces(connection: string, signal?: AbortSignal): Promise<Namespaces> {
     return request(this.settings, [connection, 'namespaces'], { signal });
   }

@@ -87,6 +87,11 @@ export class ConnectionsModel implements IDisposable {
     return this.client.testConnection(connection, signal);
   }
 
+  /** As `test`, of one that there is, with the secrets it has. Rejects with RequestError. */
+  testKnown(name: string, signal?: AbortSignal): Promise<ConnectionTest> {
+    return this.client.testKnownConnection(name, signal);
+  }
+
   /** What the endpoint said of its namespaces; null before it was asked. */
   namespaces(name: string): Namespaces | null {
     return this._namespaces.get(name) ?? null;

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import wait_for_lab
 from tests.browser.lab import Lab
-from tests.browser.screen import Files, RunsPanel
+from tests.browser.screen import ConnectionForm, Files, RunsPanel
 from tests.kubeflow import Cluster, in_thread
 
 pytestmark = pytest.mark.labs("kubeflow")
@@ -94,6 +94,27 @@ def test_panel_opens_on_what_was_found_until_the_user_chooses_another(
     panel = RunsPanel(page)
     expect(panel.node).to_contain_text("No runs yet")
     expect(panel.picker).to_contain_text("local")
+
+
+def test_what_was_found_is_tested_step_by_step(page: Page, cluster: Cluster) -> None:
+    panel = RunsPanel(page)
+    panel.act_on_connection("Test", "kubeflow")
+    test = ConnectionForm(page, "Test connection “kubeflow”")
+    expect(test.node).to_contain_text("Found in KF_PIPELINES_ENDPOINT")
+    expect(test.node).to_contain_text("Namespace team-a")
+    expect(test.outcome).to_have_text("It works: 2.17.0 · 1 namespace")
+    expect(test.step("You are signed in")).to_have_attribute("data-state", "ok")
+
+    cluster.access.clear()
+    again = test.node.get_by_role("button", name="Test connection")
+    again.focus()
+    page.keyboard.press("Enter")
+    step = test.step("You may list runs")
+    expect(step).to_have_attribute("data-state", "failed")
+    expect(step).to_contain_text("you may not list runs in namespace team-a")
+    cluster.access.add((USER, "team-a"))
+    test.accept.click()
+    expect(test.node).to_be_hidden()
 
 
 def test_who_is_about_to_run_here_is_told_that_the_run_ends_with_the_pod(page: Page) -> None:

@@ -80,10 +80,15 @@ export function addConnectionActions(
   });
 
   addAction(context, CommandIDs.testConnection, {
-    isEnabled: isOwn,
-    execute: args => {
+    isEnabled: isRemote,
+    execute: async args => {
       const connection = meant(args);
-      return connection && open(connection, { test: true });
+      if (connection?.removable) {
+        await open(connection, { test: true });
+      } else if (connection) {
+        const { showTest } = await import('./testDialog');
+        await showTest(connection, connections, trans);
+      }
     }
   });
 

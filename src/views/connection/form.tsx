@@ -155,7 +155,7 @@ export function Form(props: IFormPartProps): JSX.Element {
       </div>
       <SignIn {...props} />
       <Advanced {...props} />
-      <TestSection {...props} />
+      <TestSection test={editor} trans={trans} />
       {error && (
         <Message
           kind="error"

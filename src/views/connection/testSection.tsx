@@ -1,9 +1,8 @@
-/** The form's test: its button, and each step on the way to the endpoint with its mark. */
+/** A connection's test: its button, and each step on the way to the endpoint with its mark. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 import type { ConnectionStep, ConnectionTest, State } from '../../api/types';
 import { StateIcon } from '../stateMark';
-import type { IFormPartProps } from './form';
 
 const MARKS: Record<ConnectionStep['state'], State> = {
   ok: 'SUCCEEDED',
@@ -11,9 +10,24 @@ const MARKS: Record<ConnectionStep['state'], State> = {
   skipped: 'SKIPPED'
 };
 
-export function TestSection(props: IFormPartProps): JSX.Element {
-  const { editor, trans } = props;
-  const { report, isTesting } = editor;
+/** A test that the user starts, gives up and repeats. */
+export interface ITest {
+  /** What the last one found; null before the first. */
+  readonly report: ConnectionTest | null;
+  readonly isTesting: boolean;
+  /** Whether something was changed since the last test. */
+  readonly isStale: boolean;
+  /** Never rejects. */
+  test(): Promise<void>;
+  cancelTest(): void;
+}
+
+export function TestSection(props: {
+  test: ITest;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { test, trans } = props;
+  const { report, isTesting } = test;
   return (
     <section
       className="jp-PipelinesTest"
@@ -22,14 +36,14 @@ export function TestSection(props: IFormPartProps): JSX.Element {
       <div className="jp-PipelinesTest-head">
         <button
           type="button"
-          onClick={() => (isTesting ? editor.cancelTest() : void editor.test())}
+          onClick={() => (isTesting ? test.cancelTest() : void test.test())}
         >
           {isTesting ? trans.__('Stop the test') : trans.__('Test connection')}
         </button>
         <span role="status">
           {isTesting
             ? trans.__('Testing…')
-            : report && summarise(report, editor.isStale, trans)}
+            : report && summarise(report, test.isStale, trans)}
         </span>
       </div>
       {report && (

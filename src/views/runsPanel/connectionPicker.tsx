@@ -11,6 +11,7 @@ import {
 } from '@jupyterlab/ui-components';
 import React, { useEffect, useRef, useState } from 'react';
 import type { Connection, ConnectionState } from '../../api/types';
+import { whereFound } from '../connection/found';
 import { useCloseOutside } from './useCloseOutside';
 
 /** A connection's state in words. */
@@ -26,23 +27,6 @@ function stateWord(state: ConnectionState, trans: TranslationBundle): string {
       return trans.__('No access');
     case 'unsupported':
       return trans.__('Not supported');
-  }
-}
-
-/** Where a connection comes from that the user did not add; empty for the others. */
-function whereFound(
-  found: Connection['found'],
-  trans: TranslationBundle
-): string {
-  switch (found) {
-    case 'pod':
-      return trans.__('Found in this notebook’s pod');
-    case 'environment':
-      return trans.__('Found in KF_PIPELINES_ENDPOINT');
-    case 'kubeconfig':
-      return trans.__('Found in kubeconfig');
-    default:
-      return '';
   }
 }
 
@@ -76,7 +60,7 @@ function ConnectionMark(props: {
   );
 }
 
-/** What can be done to a connection that the user added. */
+/** What can be done to a Kubeflow connection; one that was found can only be tested. */
 export type ConnectionAction = 'edit' | 'test' | 'remove';
 
 export interface IConnectionPickerProps {
@@ -180,7 +164,7 @@ function ConnectionItem(
   }
 ): JSX.Element {
   const { connection, current, trans, onChoose, onAction, act } = props;
-  const { name, state, found, message, removable } = connection;
+  const { name, kind, state, found, message } = connection;
   const origin = whereFound(found, trans);
   return (
     <div className="jp-PipelinesConnection-item" role="none">
@@ -207,31 +191,49 @@ function ConnectionItem(
         </span>
         {name === current && <checkIcon.react tag="span" />}
       </button>
-      {removable && (
+      {kind === 'kubeflow' && (
         <span className="jp-PipelinesConnection-actions" role="none">
-          {ownActions(name, trans).map(({ action, icon: Icon, ...words }) => (
-            <button
-              key={action}
-              type="button"
-              role="menuitem"
-              className="jp-Pipelines-iconButton"
-              title={words.title}
-              aria-label={words.label}
-              onClick={act(() => onAction(action, name))}
-            >
-              <Icon.react tag={null} width="16px" height="16px" />
-            </button>
-          ))}
+          {possibleActions(connection, trans).map(
+            ({ action, icon: Icon, ...words }) => (
+              <button
+                key={action}
+                type="button"
+                role="menuitem"
+                className="jp-Pipelines-iconButton"
+                title={words.title}
+                aria-label={words.label}
+                onClick={act(() => onAction(action, name))}
+              >
+                <Icon.react tag={null} width="16px" height="16px" />
+              </button>
+            )
+          )}
         </span>
       )}
     </div>
   );
 }
 
-function ownActions(
-  name: string,
+interface IConnectionButton {
+  action: ConnectionAction;
+  icon: LabIcon;
+  title: string;
+  label: string;
+}
+
+function possibleActions(
+  { name, removable }: Connection,
   trans: TranslationBundle
-): { action: ConnectionAction; icon: LabIcon; title: string; label: string }[] {
+): IConnectionButton[] {
+  const test: IConnectionButton = {
+    action: 'test',
+    icon: runIcon,
+    title: trans.__('Test connection…'),
+    label: trans.__('Test connection %1', name)
+  };
+  if (!removable) {
+    return [test];
+  }
   return [
     {
       action: 'edit',
@@ -239,12 +241,7 @@ function ownActions(
       title: trans.__('Change connection…'),
       label: trans.__('Change connection %1', name)
     },
-    {
-      action: 'test',
-      icon: runIcon,
-      title: trans.__('Test connection…'),
-      label: trans.__('Test connection %1', name)
-    },
+    test,
     {
       action: 'remove',
       icon: deleteIcon,

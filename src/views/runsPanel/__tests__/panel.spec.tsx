@@ -190,7 +190,7 @@ describe('the runs panel', () => {
     expect(screen.getByRole('option', { name: 'team-a' })).toBeDefined();
   });
 
-  it('offers to change, test and remove the user’s own connections only', async () => {
+  it('offers to change and remove the user’s own connections only, and to test the others too', async () => {
     const { executed } = await show([], null, server => {
       const found = { name: 'kubeflow', found: 'pod', removable: false };
       server.connections = [LOCAL, makeRemote(found as object), makeRemote()];
@@ -198,9 +198,14 @@ describe('the runs panel', () => {
     fireEvent.click(screen.getByTitle('Choose a connection'));
     expect(screen.getByText('Found in this notebook’s pod')).toBeDefined();
     expect(screen.getAllByTitle('Remove connection…')).toHaveLength(1);
+    expect(screen.getAllByTitle('Change connection…')).toHaveLength(1);
+    expect(screen.queryByLabelText('Test connection local')).toBeNull();
     fireEvent.click(screen.getByLabelText('Test connection team'));
+    fireEvent.click(screen.getByTitle('Choose a connection'));
+    fireEvent.click(screen.getByLabelText('Test connection kubeflow'));
     expect(executed).toEqual([
-      [CommandIDs.testConnection, { connection: 'team' }]
+      [CommandIDs.testConnection, { connection: 'team' }],
+      [CommandIDs.testConnection, { connection: 'kubeflow' }]
     ]);
   });
 
