@@ -35,6 +35,15 @@ class Exchange:
         self._upstream = urlsplit(upstream)
         self._reader = reader
         self._writer = writer
+        self._writers = [writer]
+
+    async def close(self) -> None:
+        """Ends both sides, however far either has come."""
+        for writer in self._writers:
+            writer.close()
+        for writer in self._writers:
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def answer(self) -> AsyncIterator[bytes]:
         """The endpoint's own answer: the head with its empty line first, then pieces of the body.
@@ -43,6 +52,7 @@ class Exchange:
         """
         place = self._upstream
         reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        self._writers.append(writer)
         sending = asyncio.create_task(self._pass_request(writer))
         try:
             yield await reader.readuntil(b"\r\n\r\n")
@@ -52,8 +62,6 @@ class Exchange:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
             writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
 
     async def send(self, content: bytes) -> None:
         """Sends to the client, no faster than it reads."""
@@ -107,12 +115,13 @@ async def fault_proxy(upstream: str, *faults: Fault) -> AsyncIterator[Proxy]:
         task.add_done_callback(serving.discard)
         # Cancelled where the test is over.
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            exchange = Exchange(upstream, b"", reader, writer)
             try:
-                head = await reader.readuntil(b"\r\n\r\n")
-                proxy.requests.append(head)
-                await proxy.next_fault()(Exchange(upstream, head, reader, writer))
+                exchange.head = await reader.readuntil(b"\r\n\r\n")
+                proxy.requests.append(exchange.head)
+                await proxy.next_fault()(exchange)
             finally:
-                writer.close()
+                await exchange.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     proxy = Proxy(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", faults or (passes,))

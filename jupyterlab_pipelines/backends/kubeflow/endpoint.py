@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-import httpcore
 import httpx
 
 from ...errors import BadUpstream, PipelinesError, SignInNeeded, UpstreamError
@@ -29,6 +28,7 @@ from . import failures
 from .failures import AsErrors
 from .sign_in import SignInMethod
 from .tls import default_context
+from .transport import AiohttpTransport
 
 Query: TypeAlias = Sequence[tuple[str, str]]
 
@@ -37,8 +37,6 @@ RETRIES = 4
 MAX_RETRY_AFTER = 10.0
 #: The largest JSON answer that is read, in bytes.
 MAX_JSON = 64 << 20
-#: As much as asyncio reads at once; in httpx's own 64 KiB a download costs twice the processor.
-httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 256 << 10
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -76,10 +74,8 @@ class Endpoint:
         self.tls = tls or default_context()
         self._sleep = sleep
         self._client = httpx.AsyncClient(
-            transport=transport,
-            verify=self.tls,
+            transport=transport or AiohttpTransport(self.tls),
             timeout=failures.timeout(),
-            limits=httpx.Limits(max_connections=40, max_keepalive_connections=10),
             follow_redirects=False,
         )
 

@@ -109,7 +109,8 @@ async def test_nothing_lost_or_doubled_over_a_line_that_drops(
                 assert chunk.offset == offset
                 read, offset = read + chunk.text, chunk.next_offset
         assert read == whole
-        await upstream.close()
+        await backend.close()
+        here.backend = upstream
 
 
 @in_loop
