@@ -90,6 +90,19 @@ export class FormDialog<T> extends Dialog<unknown> {
     }
   }
 
+  /** What takes the focus away gives it back to where the user was, not to the first field. */
+  protected override _evtFocus(event: FocusEvent): void {
+    const target = event.target as HTMLElement;
+    if (this.node.contains(target)) {
+      this._focused = target;
+    } else if (this._focused && this.node.contains(this._focused)) {
+      event.stopPropagation();
+      this._focused.focus();
+    } else {
+      super._evtFocus(event);
+    }
+  }
+
   private _updateButton(): void {
     const { body, accept, busy } = this.form;
     const button = this.node.querySelector<HTMLButtonElement>(
@@ -103,6 +116,7 @@ export class FormDialog<T> extends Dialog<unknown> {
   }
 
   private _result: T | null = null;
+  private _focused: HTMLElement | null = null;
 }
 
 /** The accepting button's place. */

@@ -175,7 +175,12 @@ def open_lab(page: Page, lab: Lab, path: str = "lab") -> None:
 
 
 def wait_for_lab(page: Page) -> None:
-    """Wait until every plugin of a page that loads has started."""
+    """Wait until every plugin of a page that loads has started, and the focus stays where it is.
+
+    A lab that starts gives the focus to the first thing that it opens.
+    """
     page.wait_for_function("window.jupyterapp !== undefined", timeout=LOAD_MS)
     page.evaluate("async () => { await window.jupyterapp.restored; }")
     page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=LOAD_MS)
+    page.wait_for_function("window.jupyterapp.shell.currentWidget !== null", timeout=LOAD_MS)
+    page.evaluate("() => new Promise(done => requestIdleCallback(done, {timeout: 2000}))")

@@ -108,6 +108,18 @@ def test_connection_is_tested_corrected_and_added_then_changed_and_removed(
     assert '"ann"' not in api.connections()
 
 
+def test_what_takes_the_focus_from_a_form_gives_it_back(page: Page) -> None:
+    RunsPanel(page).node.get_by_role("button", name="Add one…").click()
+    form = ConnectionForm(page, "Add connection")
+    form.field("Name").click()
+    page.keyboard.type("be")
+    page.evaluate("document.querySelector('.jp-PipelinesConnection-button').focus()")
+    page.keyboard.type("fore")
+    expect(form.field("Name")).to_have_value("before")
+    expect(form.field("Address")).to_have_value("")
+    page.keyboard.press("Escape")
+
+
 @pytest.mark.usefixtures("forget")
 def test_namespace_is_switched_and_a_lost_sign_in_renewed_in_the_panel(
     page: Page, api: Api, cluster: Cluster, address: str, expected_errors: list[re.Pattern[str]]
