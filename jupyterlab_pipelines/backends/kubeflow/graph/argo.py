@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ....models import State, TaskStatus, TaskType
@@ -23,14 +23,14 @@ _EXECUTOR = "system-container-executor"
 _IMPORTER = "system-importer"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Seen:
     """The nodes that Kubeflow's compiler made of one task."""
 
     own: Node | None = None
     driver: Node | None = None
     pod: Node | None = None
-    iterations: set[int] = field(default_factory=set)
+    iterates: bool = False
 
 
 _All: TypeAlias = defaultdict[str, _Seen]
@@ -58,11 +58,11 @@ def _place(name: str, node: Node, seen: _All, above: dict[str, _Above]) -> None:
     prefix, _, last = name.rpartition(".")
     path, inside = _above(prefix, above)
     template = node.template
-    is_driver = any(one in template for one in _DRIVERS)
-    iteration = _ITERATION.fullmatch(last)
-    if iteration:
-        seen[path].iterations.add(int(iteration[1]))
-        seen[f"{path}[{iteration[1]}]"].own = node
+    is_driver = _DRIVERS[0] in template or _DRIVERS[1] in template
+    iteration = _iteration(last)
+    if iteration is not None:
+        seen[path].iterates = True
+        seen[f"{path}[{iteration}]"].own = node
     elif _POD in template:
         _set_pod(seen[path], node)
     elif is_driver and last in ("iteration-driver", "iteration-item-driver"):
@@ -84,9 +84,9 @@ def _above(name: str, known: dict[str, _Above]) -> _Above:
     if found is None:
         prefix, _, last = name.rpartition(".")
         path, inside = _above(prefix, known)
-        iteration = _ITERATION.fullmatch(last)
-        if iteration:
-            found = f"{path}[{iteration[1]}]", True
+        iteration = _iteration(last)
+        if iteration is not None:
+            found = f"{path}[{iteration}]", True
         elif last == "onExit":  # its tasks are beside the task that they wait for
             found = path.rpartition("/")[0], False
         elif last == "iteration-iterations" or (inside and last == "iteration-item"):
@@ -95,6 +95,12 @@ def _above(name: str, known: dict[str, _Above]) -> _Above:
             found = _below(path, last), False
         known[name] = found
     return found
+
+
+def _iteration(name: str) -> str | None:
+    """The index of an iteration by its node's own name; null where it is another node."""
+    found = _ITERATION.fullmatch(name) if name.endswith(")") else None
+    return found[1] if found else None
 
 
 def _below(path: str, name: str) -> str:
@@ -156,7 +162,7 @@ def iteration_type(component: Component) -> TaskType:
 def _guessed_type(seen: _Seen, name: str) -> TaskType:
     """What a task is where the pipeline is not known any more."""
     own = seen.own
-    if seen.iterations:
+    if seen.iterates:
         return TaskType.LOOP
     if own is not None and _IMPORTER in own.template:
         return TaskType.IMPORTER

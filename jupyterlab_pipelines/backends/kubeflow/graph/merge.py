@@ -25,19 +25,23 @@ def _both(recorded: Record, argo: Record) -> Record:
     if state is not status.state:
         status.state = state
         status.finished_at = before.finished_at if state.final else None
-    status.created_at = _first(before.created_at, status.created_at)
-    status.started_at = status.started_at or before.started_at
-    if state in (State.SUCCEEDED, State.CACHED):
+    # Only what differs is set: each time that is checked anew, and a run has many of them.
+    created = _first(before.created_at, status.created_at)
+    if created is not status.created_at:
+        status.created_at = created
+    if status.started_at is None and before.started_at is not None:
+        status.started_at = before.started_at
+    if status.error is not None and state in (State.SUCCEEDED, State.CACHED):
         status.error = None
     recorded.status = status
     if not argo.pods:
         status.attempts = before.attempts
         return recorded
-    last = argo.pods[-1]
-    if recorded.pods and not last.log_uri:
+    pods = argo.pods
+    if recorded.pods and not pods[-1].log_uri:
         # The launcher keeps its own copy of the last log, whatever Argo does with it.
-        last = replace(last, log_uri=recorded.pods[-1].log_uri)
-    recorded.pods = [*argo.pods[:-1], last]
+        pods = [*pods[:-1], replace(pods[-1], log_uri=recorded.pods[-1].log_uri)]
+    recorded.pods = pods
     return recorded
 
 

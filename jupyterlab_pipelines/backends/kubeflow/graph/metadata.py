@@ -93,8 +93,8 @@ class _Reader:
                 inner = self._pipeline.component_of(task) if task else Component("", {})
                 record = self._record(executions, name, task, inner, parent)
             yield record
-            for execution in executions[-1:]:
-                yield from self.below(execution, record, inner)
+            if executions[-1].id in self._children:
+                yield from self.below(executions[-1], record, inner)
 
     def _iteration(
         self, executions: list[Execution], loop: Record, component: Component, index: int
@@ -144,12 +144,12 @@ class _Reader:
         events = self._snapshot.events.get(execution.id, ())
         record.io = functools.partial(self._io, execution, component, events)
         record.cache_key = _text(execution, "cache_fingerprint")
+        if record.status.state is State.CACHED:
+            origin = _text(execution, "cached_execution_id")
+            record.cached_from = ("", origin) if origin else None
         if record.type not in (TaskType.RUNTIME, TaskType.IMPORTER):
             record.members = _members(execution)
-        origin = _text(execution, "cached_execution_id")
-        if origin and record.status.state is State.CACHED:
-            record.cached_from = ("", origin)
-        if record.type in (TaskType.RUNTIME, TaskType.IMPORTER):
+        else:
             log_uri = self._add_artifacts(record, events)
             self._add_pod(record, execution, log_uri)
             if record.status.state is State.RUNNING and not record.pods:
@@ -211,10 +211,13 @@ class _Reader:
         log_uri = ""
         made: dict[str, list[Artifact]] = {}
         for event in events:
-            artifact = self._snapshot.artifacts.get(event.artifact_id)
-            if artifact is None or event.type not in _OUTPUTS:
+            if event.type not in _OUTPUTS:
                 continue
-            key = event.path.steps[0].key if event.path.steps else ""
+            artifact = self._snapshot.artifacts.get(event.artifact_id)
+            if artifact is None:
+                continue
+            steps = event.path.steps
+            key = steps[0].key if steps else ""
             if key == LOG:
                 log_uri = artifact.uri
             else:
@@ -318,8 +321,9 @@ def whole_numbers(value: Any) -> Any:
 
 def _metadata(artifact: Artifact) -> dict[str, Any]:
     return {
-        key: _plain(value)
-        for key, value in {**artifact.properties, **artifact.custom_properties}.items()
+        key: _plain(values[key])
+        for values in (artifact.properties, artifact.custom_properties)
+        for key in values
         if key not in _OWN
     }
 

@@ -65,7 +65,7 @@ class Task:
     def display_name(self) -> str:
         return (self.content.get("taskInfo") or {}).get("name") or self.name
 
-    @property
+    @cached_property
     def component(self) -> str:
         return str(self.content["componentRef"]["name"])
 
@@ -81,7 +81,7 @@ class Task:
             return None
         return iterator.get("itemInput", ""), (iterator.get("items") or {}).get("inputArtifact", "")
 
-    @cached_property
+    @property
     def is_loop(self) -> bool:
         return bool(self.content.get("parameterIterator") or self.content.get("artifactIterator"))
 
@@ -97,7 +97,7 @@ class Task:
                 found[key] = Source("", one["componentInputArtifact"])
         return found
 
-    @cached_property
+    @property
     def waits_for(self) -> dict[str, list[str]]:
         """The tasks it depends on, each with the parameters that travel."""
         found: dict[str, list[str]] = {

@@ -7,7 +7,6 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -36,48 +35,34 @@ _STOPPED = re.compile(r"workflow shutdown with strategy|^terminated$|^Stopped wi
 _BLAME = re.compile(r"^child '[^']*' (failed|errored)|^No more retries left$|^retry exceeded")
 
 
-@dataclass(frozen=True, eq=False)
 class Node:
-    """A node of a workflow's tree. `name` is its path: `<workflow>.<task>.<task>`."""
+    """A node of a workflow's tree. `name` is its path: `<workflow>.<task>.<task>`.
 
-    content: Mapping[str, Any]
-    pod: str
+    What is asked of most nodes is read once: a large run has tens of thousands.
+    """
 
-    @property
-    def id(self) -> str:
-        return str(self.content.get("id") or "")
+    __slots__ = ("content", "id", "message", "name", "pod", "state", "template", "type")
 
-    @property
-    def name(self) -> str:
-        return str(self.content.get("name") or "")
-
-    @property
-    def type(self) -> str:
-        """Pod, DAG, Steps, StepGroup, TaskGroup, Retry, Skipped, Suspend …"""
-        return str(self.content.get("type") or "")
-
-    @property
-    def template(self) -> str:
-        return str(self.content.get("templateName") or "")
-
-    @cached_property
-    def state(self) -> State:
-        """What it is in; CANCELED where the user's stop ended it."""
-        found = _PHASES.get(self.content.get("phase") or "", State.PENDING)
-        if found is State.FAILED and _STOPPED.search(self.message):
-            return State.CANCELED
-        return found
-
-    @property
-    def message(self) -> str:
-        return str(self.content.get("message") or "")
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content = content
+        self.id = str(content.get("id") or "")
+        self.name = str(content.get("name") or "")
+        #: Pod, DAG, Steps, StepGroup, TaskGroup, Retry, Skipped, Suspend …
+        self.type = str(content.get("type") or "")
+        self.template = str(content.get("templateName") or "")
+        self.message = str(content.get("message") or "")
+        self.state = _PHASES.get(content.get("phase") or "", State.PENDING)
+        if self.state is State.FAILED and _STOPPED.search(self.message):
+            self.state = State.CANCELED  # by the user's stop
+        #: The name of its pod, which its workflow gives it.
+        self.pod = ""
 
     @property
     def error(self) -> str | None:
         """Why it failed, or why it does not begin; null where its members say it better."""
-        if self.state in (State.SUCCEEDED, State.SKIPPED) or _BLAME.search(self.message):
+        if not self.message or self.state in (State.SUCCEEDED, State.SKIPPED):
             return None
-        return self.message or None
+        return None if _BLAME.search(self.message) else self.message
 
     @property
     def started(self) -> datetime | None:
@@ -92,10 +77,11 @@ class Node:
     def status(self, state: State | None = None, error: str | None = None) -> TaskStatus:
         """Its state, or another one where more is known, and its times."""
         state = state or self.state
+        created = self.started
         return TaskStatus(
             state=state,
-            created_at=self.started,
-            started_at=None if state in (State.PENDING, State.SKIPPED) else self.started,
+            created_at=created,
+            started_at=None if state in (State.PENDING, State.SKIPPED) else created,
             finished_at=self.finished if state.final else None,
             error=error or self.error,
         )
@@ -107,11 +93,18 @@ class Node:
 
     def artifacts(self, side: str) -> list[Mapping[str, Any]]:
         """Argo's artifacts of `inputs` or `outputs`, with their places."""
-        return list((self.content.get(side) or {}).get("artifacts") or [])
+        found = self.content.get(side)
+        return list(found.get("artifacts") or ()) if found else []
+
+    @property
+    def logs(self) -> list[Mapping[str, Any]]:
+        """The log of a pod, as an artifact, where it is kept."""
+        return [one for one in self.artifacts("outputs") if one.get("name") == LOG]
 
     @property
     def exit_code(self) -> int | None:
-        code = str((self.content.get("outputs") or {}).get("exitCode") or "")
+        outputs = self.content.get("outputs")
+        code = str(outputs.get("exitCode") or "") if outputs else ""
         return int(code) if code.lstrip("-").isdecimal() else None
 
 
@@ -154,7 +147,10 @@ class Workflow:
         found = self.status.get("nodes") or {}
         if not found and self.status.get("compressedNodes"):
             found = json.loads(_unpacked(self.status["compressedNodes"]))
-        nodes = (Node(one, self._pod(one)) for one in found.values())
+        nodes = [Node(one) for one in found.values()]
+        for node in nodes:
+            if node.type == "Pod":
+                node.pod = self._pod(node)
         return {node.name: node for node in nodes}
 
     @cached_property
@@ -164,22 +160,28 @@ class Workflow:
         listed += self.spec.get("templates") or []
         return {one["name"]: one for one in listed if one.get("name")}
 
-    def _pod(self, node: Mapping[str, Any]) -> str:
+    @cached_property
+    def _repository(self) -> Mapping[str, Any]:
+        """Where artifacts lie that do not say it themselves."""
+        reference = self.status.get("artifactRepositoryRef") or {}
+        return reference.get("artifactRepository") or {}
+
+    @cached_property
+    def _has_old_names(self) -> bool:
+        """Whether pods are named as their nodes are."""
+        return self.content.get("apiVersion") == "v1" or self.annotations.get(_POD_NAMES) == "v1"
+
+    def _pod(self, node: Node) -> str:
         """The name of a node's pod, which Argo makes of the workflow, the template and a hash."""
-        if node.get("type") != "Pod":
-            return ""
-        node_id, name = str(node.get("id") or ""), str(node.get("name") or "")
-        old = self.content.get("apiVersion") == "v1" or self.annotations.get(_POD_NAMES) == "v1"
-        logs = [one for one in _outputs(node) if one.get("name") == LOG]
         # Controllers from before the annotation kept logs below the names that they gave.
-        old = old or any(f"/{node_id}/" in str(one) for one in logs)
-        if old or name == self.name:
-            return node_id
+        old = any(f"/{node.id}/" in str(one) for one in node.logs) or self._has_old_names
+        if old or node.name == self.name:
+            return node.id
         prefix = self.name
-        if ".inline" not in name:
-            prefix = f"{prefix}-{node.get('templateName') or ''}"
+        if ".inline" not in node.name:
+            prefix = f"{prefix}-{node.template}"
         # The longest name that Kubernetes takes, without the hash.
-        return f"{prefix[:242]}-{node_id.rpartition('-')[2]}"
+        return f"{prefix[:242]}-{node.id.rpartition('-')[2]}"
 
     # --- attempts ------------------------------------------------------------------------------
 
@@ -212,29 +214,22 @@ class Workflow:
 
     def log_uri(self, node: Node) -> str:
         """Where a pod's log is kept; empty where it is not, or not yet."""
-        for artifact in node.artifacts("outputs"):
-            if artifact.get("name") == LOG:
-                return self.uri(artifact)
-        return ""
+        logs = node.logs
+        return self.uri(logs[0]) if logs else ""
 
     def uri(self, artifact: Mapping[str, Any]) -> str:
         """An artifact's place as a URI; what it leaves out is its repository's."""
-        reference = self.status.get("artifactRepositoryRef") or {}
-        repository = reference.get("artifactRepository") or {}
         s3 = artifact.get("s3")
         if s3 and s3.get("key"):
-            whole = {**(repository.get("s3") or {}), **s3}
-            amazon = "amazonaws" in str(whole.get("endpoint") or "")
-            return f"{'s3' if amazon else 'minio'}://{whole.get('bucket', '')}/{s3['key']}"
+            usual = self._repository.get("s3") or {}
+            endpoint = s3.get("endpoint", usual.get("endpoint"))
+            scheme = "s3" if "amazonaws" in str(endpoint or "") else "minio"
+            return f"{scheme}://{s3.get('bucket', usual.get('bucket', ''))}/{s3['key']}"
         gcs = artifact.get("gcs")
         if gcs and gcs.get("key"):
-            whole = {**(repository.get("gcs") or {}), **gcs}
-            return f"gs://{whole.get('bucket', '')}/{gcs['key']}"
+            usual = self._repository.get("gcs") or {}
+            return f"gs://{gcs.get('bucket', usual.get('bucket', ''))}/{gcs['key']}"
         return str((artifact.get("http") or {}).get("url") or "")
-
-
-def _outputs(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return list((node.get("outputs") or {}).get("artifacts") or [])
 
 
 def _unpacked(text: str) -> bytes:
