@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,7 +33,7 @@ def key_of(
     shape = [
         [(task.id, task.type.value) for task in tasks],
         [artifact.id for artifact in artifacts],
-        [list(edge) for edge in edges],
+        list(edges),
     ]
     return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:16]
 
@@ -76,7 +76,7 @@ class _Drawing:
 
     # --- nodes ---------------------------------------------------------------------------------
 
-    def _draw_task(self, scope: _Scope, task: Task) -> list[_Scope]:
+    def _draw_task(self, scope: _Scope, task: Task) -> Sequence[_Scope]:
         component = self._pipeline.component_of(task)
         task_id = scope.id_of(task.name)
         self._node(task_id, task, type_of(task, component), scope.path or None, component)
@@ -148,11 +148,12 @@ class _Drawing:
 
     def _connect(self, scope: _Scope, task: Task) -> None:
         shown = set()  # dependencies that an artifact's way shows already
+        users = self._users(scope, task) if task.artifacts else ()
         for key, source in task.artifacts.items():
             artifacts = list(dict.fromkeys(self._behind(scope, source)))
             if source.task and artifacts:
                 shown.add(source.task)
-            for target, index in self._users(scope, task):
+            for target, index in users:
                 for artifact_id in _share(task, key, artifacts, index):
                     self._edge(artifact_id, target, "input", key)
         for name, parameters in task.waits_for.items():
@@ -160,55 +161,59 @@ class _Drawing:
                 label = ", ".join(parameters)
                 self._edge(scope.id_of(name), scope.id_of(task.name), "dependency", label)
 
-    def _users(self, scope: _Scope, task: Task) -> Iterator[tuple[str, int | None]]:
+    def _users(self, scope: _Scope, task: Task) -> Sequence[tuple[str, int | None]]:
         """The nodes that use a task's inputs here; inside a group they are drawn there."""
         task_id = scope.id_of(task.name)
-        component = self._pipeline.component_of(task)
+        leaf = self._pipeline.component_of(task).tasks is None
         indexes = sorted(self._iterations.get(task_id, [])) if task.is_loop else []
-        if component.tasks is None and indexes:
-            yield from ((f"{task_id}[{index}]", index) for index in indexes)
-        elif component.tasks is None or (task.is_loop and not indexes):
-            yield task_id, None
+        if leaf and indexes:
+            return [(f"{task_id}[{index}]", index) for index in indexes]
+        return [(task_id, None)] if leaf or (task.is_loop and not indexes) else []
 
-    def _behind(self, scope: _Scope, source: Source) -> Iterator[str]:
+    def _behind(self, scope: _Scope, source: Source) -> Sequence[str]:
         """The artifacts that reach an input, through any depth of groups."""
         if source.task:
-            yield from self._outputs(scope, source)
-            return
+            return self._outputs(scope, source)
         above, task = scope.above, scope.task
         if above is None or task is None:
-            return
+            return ()
         iterated = task.iterated
         name = source.key
         if iterated is not None and name == iterated[0]:
             name = iterated[1]
         outer = task.artifacts.get(name)
-        if outer is not None:
-            artifacts = list(dict.fromkeys(self._behind(above, outer)))
-            shared = iterated is not None and source.key == iterated[0]
-            yield from _share(task, name, artifacts, scope.index) if shared else artifacts
+        if outer is None:
+            return ()
+        artifacts = list(dict.fromkeys(self._behind(above, outer)))
+        shared = iterated is not None and source.key == iterated[0]
+        return _share(task, name, artifacts, scope.index) if shared else artifacts
 
-    def _outputs(self, scope: _Scope, source: Source) -> Iterator[str]:
+    def _outputs(self, scope: _Scope, source: Source) -> list[str]:
         """The artifacts behind an output of a task of this DAG."""
         task = scope.tasks.get(source.task)
         if task is None:
-            return
+            return []
         component = self._pipeline.component_of(task)
+        if component.tasks is not None:
+            return [
+                artifact_id
+                for inside in scope.inner.get(task.name, ())
+                for selected in component.selected(source.key)
+                for artifact_id in self._outputs(inside, selected)
+            ]
         task_id = scope.id_of(task.name)
-        if component.tasks is None:
-            indexes = sorted(self._iterations.get(task_id, []))
-            leaves = [f"{task_id}[{index}]" for index in indexes] if task.is_loop else [task_id]
-            for leaf in leaves:
-                yield from self._made(leaf, component, source.key)
-            return
-        for inside in scope.inner.get(task.name, ()):
-            for selected in component.selected(source.key):
-                yield from self._outputs(inside, selected)
+        if not task.is_loop:
+            return self._made(task_id, component, source.key)
+        return [
+            artifact_id
+            for index in sorted(self._iterations.get(task_id, []))
+            for artifact_id in self._made(f"{task_id}[{index}]", component, source.key)
+        ]
 
 
 def _share(task: Task, key: str, artifacts: list[str], index: int | None) -> list[str]:
     """One element for an iteration over artifacts, where they are known one by one."""
-    iterated = task.iterated
+    iterated = task.iterated if index is not None else None
     if index is None or iterated is None or key != iterated[1] or index >= len(artifacts):
         return artifacts
     return artifacts[index : index + 1]
