@@ -119,8 +119,10 @@ class Readings:
         run.pipeline_name = run.pipeline_name or pipeline.name
         told = await self._sources.tell(run_id, content, run.state.final)
         before = self._readings.get(run_id)
-        if before is not None and before.reading.trace.is_of(told):
-            return replace(before, at=time.monotonic())
+        if before is not None:
+            trace = before.reading.trace
+            if await built(lambda: trace.is_of(told)):
+                return replace(before, at=time.monotonic())
         reading = await built(
             lambda: understood(host, "tasks", lambda: read_run(run, told, pipeline))
         )

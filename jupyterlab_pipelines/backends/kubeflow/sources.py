@@ -179,7 +179,7 @@ class Sources:
 
 def _look(content: Mapping[str, Any]) -> str:
     """A fingerprint of the run's answer, which Kubeflow writes together with the workflow."""
-    kept = {name: value for name, value in content.items() if name != "pipeline_spec"}
+    kept = {name: one for name, one in content.items() if name not in ("pipeline_spec", "tasks")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -42,7 +42,7 @@ __all__ = [
 class Told:
     """What the sources told of a run: its own answer (`view=FULL`), and the others where asked.
 
-    `look` is a fingerprint of the answer, for a comparison with an earlier one.
+    `look` is a fingerprint of the answer without its tasks, for a comparison with an earlier one.
     """
 
     content: Mapping[str, Any]
@@ -53,10 +53,16 @@ class Told:
     notes: tuple[str, ...] = ()
 
     @property
+    def tasks(self) -> Sequence[Mapping[str, Any]]:
+        """What the task API told; empty where there is none."""
+        return self.content.get("tasks") or ()
+
+    @property
     def trace(self) -> Trace:
         """By what it is known again."""
         return Trace(
             self.look,
+            self.tasks,
             self.notes,
             None if self.metadata is None else ref(self.metadata),
             None if self.workflow is None else ref(self.workflow),
@@ -65,9 +71,14 @@ class Told:
 
 @dataclass(frozen=True)
 class Trace:
-    """What was told, without keeping it: sources hand out the same object while nothing changes."""
+    """What was told, without keeping it: sources hand out the same object while nothing changes.
+
+    But for the tasks, which their records keep anyway: to compare them is a tenth of the cost of a
+    fingerprint.
+    """
 
     look: str
+    tasks: Sequence[Mapping[str, Any]]
     notes: tuple[str, ...]
     metadata: ref[Snapshot] | None
     workflow: ref[Workflow] | None
@@ -78,6 +89,7 @@ class Trace:
             (self.look, self.notes) == (told.look, told.notes)
             and _is(self.metadata, told.metadata)
             and _is(self.workflow, told.workflow)
+            and self.tasks == told.tasks
         )
 
 
@@ -113,10 +125,9 @@ class Reading:
 
 def read_run(run: Run, told: Told, pipeline: Pipeline) -> Reading:
     """A run by the task API, or else by ML Metadata and Argo's workflow, each enough by itself."""
-    tasks = told.content.get("tasks") or []
     records: dict[str, Record] = {}
-    if tasks:
-        records = read_tasks(tasks)
+    if told.tasks:
+        records = read_tasks(told.tasks)
     else:
         recorded = read_metadata(told.metadata, pipeline) if told.metadata else {}
         argo = _read_argo(told.workflow, pipeline) if told.workflow else {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from ....models import (
@@ -151,15 +150,15 @@ def _status(task: Mapping[str, Any], attempts: list[Attempt]) -> TaskStatus:
     begun = now not in (State.PENDING, State.SKIPPED)
     details = task.get("status_metadata") or {}
     history = task.get("state_history") or []
-    said = [error_text(task.get("error")), details.get("message")]
-    said += [error_text(one.get("error")) for one in reversed(history)]
+    said = (error_text(one.get("error")) for one in reversed(history))
+    error = error_text(task.get("error")) or details.get("message")
     return TaskStatus(
         state=now,
         created_at=created,
         # Kubeflow does not tell when a task's own container began.
         started_at=moment(task.get("start_time")) or (created if begun and kinds else None),
         finished_at=moment(task.get("end_time")),
-        error=next((one for one in said if one), None),
+        error=error or next((one for one in said if one), None),
         attempts=attempts,
     )
 
@@ -266,7 +265,8 @@ def _with_logs(pods: Sequence[Pod], uris: Sequence[str]) -> Iterator[Pod]:
     """The pods with the logs that their launchers kept; the last log is the last pod's."""
     first = len(pods) - len(uris)
     for number, pod in enumerate(pods):
-        yield pod if number < first else replace(pod, log_uri=uris[number - first])
+        uri = pod.log_uri if number < first else uris[number - first]
+        yield Pod(pod.attempt, pod.name, pod.node, uri)
 
 
 def _as_one(metrics: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
