@@ -11,13 +11,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: The fewest objects that are taken for old, and after how many such builds all are looked at.
-_MANY = 100_000
-_LOOKED_AT = 8
-
 _lock = Lock()
 _builders = 0
-_large = 0
 
 
 async def built(build: Callable[[], T]) -> T:
@@ -47,21 +42,4 @@ def _collector_held() -> Iterator[None]:
             with _lock:
                 _builders -= 1
                 if _builders == 0:
-                    _age()
                     gc.enable()
-
-
-def _age() -> None:
-    """Takes what was built for old: as young it would be looked through at once, and then again.
-
-    That sets back the count by which Python comes to look at all, so now and then it is told to.
-    """
-    global _large
-    if gc.get_count()[0] < _MANY:
-        return
-    _large += 1
-    if _large % _LOOKED_AT == 0:
-        gc.collect()
-    else:
-        gc.freeze()
-        gc.unfreeze()
