@@ -218,6 +218,7 @@ class Engine:
 
     def close(self) -> None:
         """Closes the store's connections; runs go on."""
+        supervision.standby(self.layout.root).close()
         self.database.close()
 
 

@@ -1,50 +1,41 @@
-"""Forks tasks off one process that has loaded kfp already, so that none has to load it again.
+"""Forks the shims of attempts off one small process, so that none has to start a Python for itself.
 
-Started by path on the tasks' interpreter:
+Started by path with ``python -I -S``; `preloaded.py` has one for tasks in Python:
 
-    forker.py KFP_FOLDER LOG_LIMIT GRACE
+    forker.py LOG_LIMIT GRACE
 
-Each line that it reads is a task as JSON, `[NUMBER, DIRECTORY, FUNCTION, VARIABLES]`. It forks a
-shim for it, which forks the task; it writes `NUMBER STATUS` when the shim has ended. It goes when
-its input ends, while shims and tasks stay. Linux only; it runs on Python 3.9 and later. Whatever
-stands against forking makes it end at once, and `forking.py` has the tasks started another way.
+Each line that it reads is a task as JSON, `[NUMBER, DIRECTORY, WORK, VARIABLES]`, whose WORK is a
+command here. It forks a shim for it, which forks the task; it writes `NUMBER STATUS` when the shim
+has ended. It goes when its input ends, while shims and tasks stay. Linux only; it runs on Python
+3.9 and later. Whatever stands against forking makes it end at once, and `forking.py` has the tasks
+started another way.
 """
 
 # What is imported here is there before a task asks for it: no more than needed.
-# ruff: noqa: PTH118, PTH123, PTH208, SIM105
+# ruff: noqa: PTH118, PTH120, PTH123, PTH208, SIM105
 
 from __future__ import annotations
 
-import argparse
-import atexit
-import ctypes
 import fcntl  # noqa: F401 - the shim's
-import gc
-import importlib
-import io
 import json
 import os
 import select
 import signal
 import sys
-import threading
 import traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any
 
-    from . import runner, shim
+    from . import shim
 else:
-    import runner
+    sys.path.append(os.path.dirname(__file__))
     import shim
 
-    # No task may import what lies beside this file.
-    del sys.path[0], sys.modules["runner"], sys.modules["shim"]
+    sys.path.pop()
 
 MARKER = "JUPYTERLAB_PIPELINES_ATTEMPT"
-#: Whose own `exit` writes what C code has buffered; no other thread runs meanwhile.
-C_LIBRARY = ctypes.PyDLL(None)
 
 
 class Marker:
@@ -77,13 +68,15 @@ class Forker:
     """The process that is forked: it runs no task itself, and has one thread."""
 
     def __init__(self, log_limit: int, grace: float) -> None:
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         self.log_limit = log_limit
         self.grace = grace
         self.marker = Marker()
         self.shims: dict[int, int] = {}  # numbers by pid
 
-    def serve(self) -> tuple[str, str]:
-        """Forks what is asked for. It returns in a task's process only: directory and function."""
+    def serve(self) -> tuple[str, Any]:
+        """Forks what is asked for. It returns in a task's process only: directory and work."""
         wake_end, waker = os.pipe()
         os.set_blocking(waker, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # its byte in the pipe is what counts
@@ -100,11 +93,11 @@ class Forker:
                     os._exit(0)
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
-                    number, directory, function, variables = json.loads(line)
+                    number, directory, work, variables = json.loads(line)
                     pid = os.fork()
                     if pid == 0:
                         self._become_shim(directory, variables)
-                        return directory, function
+                        return directory, work
                     self.shims[pid] = number
 
     def _reap(self) -> None:
@@ -115,7 +108,7 @@ class Forker:
             os.write(1, b"%d %d\n" % (self.shims.pop(pid), status))
 
     def _become_shim(self, directory: str, variables: dict[str, str]) -> None:
-        """Sees to one attempt. It returns in the task's process only, made like a fresh one."""
+        """Sees to one attempt. It returns in the task's process only."""
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -134,12 +127,6 @@ class Forker:
         if status is not None:
             os._exit(status)
         close_all_but_standard()  # among them the attempt's lock, which is the shim's alone
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_IGN)  # as Python itself begins
-        importlib.invalidate_caches()
-        vars(runner).update(__name__="__main__", __spec__=None)
-        sys.modules["__main__"] = runner  # which multiprocessing imports again where it spawns
 
 
 def close_all_but_standard() -> None:
@@ -152,53 +139,6 @@ def close_all_but_standard() -> None:
                 pass  # the one that listed them
 
 
-def main(kfp_folder: str, log_limit: str, grace: str) -> tuple[str, str]:
-    """Loads what tasks need, then serves; see `Forker.serve`."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    os.environ["_KFP_RUNTIME"] = "true"
-    runner.find_executor(kfp_folder)
-    argparse.ArgumentParser().parse_known_args([])  # loads what only its first use loads
-    sys.path.insert(0, "")  # for the runner to replace, as in a process of its own
-    forker = Forker(int(log_limit), float(grace))
-    if len(os.listdir("/proc/self/task")) > 1:
-        sys.exit("Something that Python loads here has started a thread.")
-    gc.collect()
-    gc.freeze()  # a collection in a task must not copy what all of them share
-    return forker.serve()
-
-
-def leave() -> NoReturn:
-    """Ends a task that went well as Python ends, but takes only the task's own module apart.
-
-    The others are shared with the forker: to take them apart is to copy them first, which costs
-    more than all else that a small task does.
-    """
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    module = sys.modules.pop("ephemeral_component", None)
-    if module is not None:
-        names = vars(module)
-        names.update(dict.fromkeys(names.keys() - {"__builtins__"}))
-        del module, names
-    gc.collect()
-    for file in [one for one in gc.get_objects() if isinstance(one, io.IOBase)]:
-        flushed(file)
-    C_LIBRARY.exit(0 if flushed(sys.stdout) and flushed(sys.stderr) else 120)  # Python's own
-    raise AssertionError("unreachable")
-
-
-def flushed(file: Any) -> bool:
-    """Writes what a file has buffered; false where that is lost."""
-    try:
-        if file is not None and not file.closed:
-            file.flush()
-    except (AttributeError, OSError, ValueError):
-        return False
-    return True
-
-
 if __name__ == "__main__":
-    attempt, task = main(*sys.argv[1:])
-    runner.main(sys.argv[1], attempt, task)
-    leave()
+    _, command = Forker(int(sys.argv[1]), float(sys.argv[2])).serve()
+    shim.turn_into(command)

@@ -1,4 +1,4 @@
-"""Has tasks forked off a process that has loaded kfp already: `forker.py` is what it runs."""
+"""Has shims and tasks forked off a process that is there already: `forker.py`, `preloaded.py`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import processes
 from .records import Invocation
 
+#: Whether anything is: on macOS many libraries do not survive a fork.
+CAN_FORK = sys.platform == "linux"
 #: What an interpreter, or the C library below it, reads only when it starts.
 _READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OPENSSL_", "HOME", "TZ")
 #: Bytes that a path, and so a marker, may have.
@@ -22,10 +25,9 @@ _LONGEST_REQUEST = 4096
 
 
 def suits(invocation: Invocation) -> bool:
-    """Whether a fork of a process that runs already does the same as a process of its own."""
+    """Whether a fork of a Python that runs already does the same as a process of its own."""
     return (
-        sys.platform == "linux"  # on macOS many libraries do not survive a fork
-        and bool(invocation.source)
+        bool(invocation.source)
         and not invocation.isolated
         and not any(name.startswith(_READ_AT_START) for name in invocation.env)
     )
@@ -48,19 +50,18 @@ class Forker:
     Thread-safe, and never waits for the forker.
     """
 
-    def __init__(self, python: str, kfp_folder: str, folder: Path) -> None:
+    def __init__(self, command: list[str], variables: Mapping[str, str], folder: Path) -> None:
         self._lock = threading.Lock()
         self._open: dict[int, Forked] = {}
         self._number = 0
         self._rest = b""
         room = f"{folder}/".ljust(_LONGEST_PATH, ".")
-        script = Path(__file__).with_name("forker.py")
         limits = [str(processes.LOG_LIMIT), str(processes.STOP_GRACE)]
         with (folder / "forker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [python, str(script), kfp_folder, *limits],
+                [*command, *limits],
                 cwd=folder,
-                env={**processes.task_environment(python), processes.MARKER: room},
+                env={**processes.environment(variables), processes.MARKER: room},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -74,10 +75,12 @@ class Forker:
         os.set_blocking(self.ear, False)
         self.alive = True
 
-    def start(self, directory: Path, function: str, variables: dict[str, str]) -> Forked | None:
+    def start(
+        self, directory: Path, work: str | list[str], variables: Mapping[str, str]
+    ) -> Forked | None:
         """Asks for the shim of a prepared attempt; null where it must be started another way."""
         with self._lock:
-            request = [self._number, str(directory), function, variables]
+            request = [self._number, str(directory), work, dict(variables)]
             data = json.dumps(request).encode() + b"\n"
             if not self.alive or len(data) > _LONGEST_REQUEST:
                 return None
@@ -123,26 +126,40 @@ class Forker:
 
 
 class Forkers:
-    """The forkers of one run: one for each interpreter, and for each environment over it."""
+    """The forkers of one run: one for commands, and one for each interpreter that Python tasks use.
+
+    An environment over an interpreter counts as another.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
         self._forkers: dict[str, Forker | None] = {}
 
-    def start(
-        self, python: str, kfp_folder: str, directory: Path, invocation: Invocation
+    def run(
+        self, directory: Path, command: list[str], variables: Mapping[str, str]
     ) -> Forked | None:
         """Asks for the shim of a prepared attempt; null where it must be started another way."""
-        with self._lock:
-            if python not in self._forkers:
-                self._forkers[python] = None
-                with contextlib.suppress(OSError):
-                    self._forkers[python] = Forker(python, kfp_folder, self._folder)
-            forker = self._forkers[python]
+        forker = self._forker("", [sys.executable, "-I", "-S", _beside("forker.py")], {})
+        return None if forker is None else forker.start(directory, command, variables)
+
+    def call(
+        self, python: str, kfp_folder: str, directory: Path, invocation: Invocation
+    ) -> Forked | None:
+        """The same for a component's function, on a Python that has loaded kfp already."""
+        command = [python, _beside("preloaded.py"), kfp_folder]
+        forker = self._forker(python, command, processes.task_variables(python))
         if forker is None:
             return None
         return forker.start(directory, invocation.function, invocation.env)
+
+    def _forker(self, key: str, command: list[str], variables: Mapping[str, str]) -> Forker | None:
+        with self._lock:
+            if key not in self._forkers:
+                self._forkers[key] = None
+                with contextlib.suppress(OSError):
+                    self._forkers[key] = Forker(command, variables, self._folder)
+            return self._forkers[key]
 
     @property
     def ears(self) -> list[int]:
@@ -162,3 +179,7 @@ class Forkers:
     def _started(self) -> list[Forker]:
         with self._lock:
             return [one for one in self._forkers.values() if one is not None]
+
+
+def _beside(name: str) -> str:
+    return str(Path(__file__).with_name(name))

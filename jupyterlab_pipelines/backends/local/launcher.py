@@ -99,7 +99,8 @@ class Launcher:
         self.settings = settings
         self.interpreter = interpreter or sys.executable
         self.environments = Environments(layout)
-        self.forkers = Forkers(layout.run(run_id)) if settings.latest().forks else None
+        self.forkers = Forkers(layout.run(run_id))
+        self._calls = forking.CAN_FORK and settings.latest().forks
         self._kfp_folder = functools.cache(kfp_folder)
 
     def prepare(self, invocation: Invocation, directory: Path) -> Invocation:
@@ -134,11 +135,12 @@ class Launcher:
     ) -> subprocess.Popen[bytes] | Forked:
         """Starts the shim of a prepared attempt."""
         command = invocation.command
+        variables = processes.task_variables(python) | invocation.env
         if invocation.source:
             own = python == sys.executable  # which has kfp itself
             folder = "" if own else str(self._kfp_folder(self.layout))
-            if self.forkers and forking.suits(invocation):
-                forked = self.forkers.start(python, folder, directory, invocation)
+            if self._calls and forking.suits(invocation):
+                forked = self.forkers.call(python, folder, directory, invocation)
                 if forked is not None:
                     return forked
             command = [python, runner.__file__, folder, str(directory), invocation.function]
@@ -148,17 +150,15 @@ class Launcher:
             command += ["--reuse"] if invocation.reuse_volume else []
         if invocation.container:
             command = [sys.executable, "-m", f"{__package__}.keeper", str(directory)]
-            env = processes.environment()
-            return processes.launch(directory, command, env, log=sys.stderr.fileno())
-        if invocation.isolated:
+            variables = {}
+        elif invocation.isolated:
             command = [sys.executable, "-m", mounts.__name__, str(directory), *command]
-        env = processes.task_environment(python, invocation.env)
-        return processes.launch(directory, command, env, log=sys.stderr.fileno())
+        forked = self.forkers.run(directory, command, variables) if forking.CAN_FORK else None
+        return forked or processes.launch(directory, command, variables)
 
     def close(self) -> None:
         """Ends what tasks are forked off; shims and tasks stay."""
-        if self.forkers:
-            self.forkers.close()
+        self.forkers.close()
 
 
 def _write_whole(path: Path, text: str) -> None:

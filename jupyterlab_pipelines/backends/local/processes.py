@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from . import shim
 
@@ -50,10 +50,10 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, **(extra or {})}
 
 
-def task_environment(python: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a task on this interpreter finds in its environment, with `extra` over it."""
+def task_variables(python: str) -> dict[str, str]:
+    """What a task on this interpreter finds in its environment beyond `environment`."""
     path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)])
-    return environment({"PATH": path, "PYTHONUNBUFFERED": "1", **(extra or {})})
+    return {"PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 # --- locks -------------------------------------------------------------------------------------
@@ -188,11 +188,12 @@ def forbid(directory: Path) -> bool:
 
 
 def launch(
-    directory: Path, command: Sequence[str], env: Mapping[str, str], log: IO[bytes] | int
+    directory: Path, command: Sequence[str], variables: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Starts the shim of an attempt, whose intent is committed. The command runs in `work`.
 
-    `log` takes what the shim itself has to say. Raises OSError where it cannot start.
+    What the shim itself has to say goes where this process's errors go. Raises OSError where it
+    cannot start.
     """
     work = directory / "work"
     work.mkdir(parents=True, exist_ok=True)
@@ -201,10 +202,10 @@ def launch(
     return subprocess.Popen(
         [*python, str(directory), str(LOG_LIMIT), str(STOP_GRACE), *command],
         cwd=work,
-        env={**env, MARKER: str(directory)},
+        env={**environment(variables), MARKER: str(directory)},
         stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
+        stdout=2,
+        stderr=2,
     )
 
 

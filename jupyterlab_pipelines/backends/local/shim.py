@@ -1,6 +1,6 @@
 """Runs one attempt of a task as its parent, and leaves what happened in files.
 
-Started by `processes.launch` with ``python -I -S``, or forked by `forker.py`, it leads a process
+Forked by `forker.py`, or started by `processes.launch` with ``python -I -S``, it leads a process
 group of its own, imports only what starts fast and nothing of this package. Its arguments are
 
     DIRECTORY LOG_LIMIT GRACE COMMAND [ARGUMENT ...]
@@ -24,6 +24,7 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from typing import NoReturn
 else:
     import _signal as signal  # `signal` itself takes 5 ms to import, for its enums
 
@@ -286,9 +287,13 @@ def attend(directory: str, log_limit: int, grace: float) -> int | None:
 def main(arguments: list[str]) -> int:
     """Runs the arguments above; the exit status."""
     status = attend(arguments[0], int(arguments[1]), float(arguments[2]))
-    if status is not None:
-        return status
-    command = arguments[3:]
+    if status is None:
+        turn_into(arguments[3:])
+    return status
+
+
+def turn_into(command: list[str]) -> NoReturn:
+    """Runs the command in this process, in place of what runs now."""
     try:
         os.execvp(command[0], command)  # noqa: S606
     except OSError as error:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import Conflict
-from . import processes
+from . import forking, processes
 from .database import Database
 from .layout import Layout
 from .store import fail
@@ -25,6 +28,10 @@ logger = logging.getLogger(__name__)
 _MOST_STARTS, _MOST_KILLS = 4, 50
 #: Seconds that a finished run's supervisor has to go away before its run is deleted.
 _PATIENCE = 5.0
+#: Seconds without a new run after which nothing stands by for the next.
+_IDLE = 600.0
+_SUPERVISOR = f"{__package__}.supervisor"
+_RUN_ID_LENGTH = 36
 
 
 def supervise(database: Database, layout: Layout, run_id: str) -> bool:
@@ -71,10 +78,11 @@ def handed_lock(layout: Layout, run_id: str) -> Iterator[int | None]:
 
 def spawn(layout: Layout, run_id: str, lock: int) -> None:
     """Starts a supervisor that has the run's lock. Raises OSError."""
-    module = f"{__package__}.supervisor"
     with layout.supervisor_log(run_id).open("ab") as log:
+        if forking.CAN_FORK and standby(layout.root).fork(run_id, lock, log.fileno()):
+            return
         process = subprocess.Popen(
-            [sys.executable, "-m", module, str(layout.root), run_id, str(lock)],
+            [sys.executable, "-m", _SUPERVISOR, str(layout.root), run_id, str(lock)],
             cwd=layout.run(run_id),
             env=processes.environment(),
             stdin=subprocess.DEVNULL,
@@ -87,6 +95,77 @@ def spawn(layout: Layout, run_id: str, lock: int) -> None:
     threading.Thread(target=process.wait, name=f"supervisor {run_id}", daemon=True).start()
 
 
+class Standby:
+    """The process that supervisors are forked off: `standby.py` is what it runs.
+
+    It is started for the first run, and goes with this process, or when it was idle for long.
+    Thread-safe, and never waits for it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+        self._used = 0.0
+
+    def fork(self, run_id: str, lock: int, log: int) -> bool:
+        """Has a supervisor forked that gets both descriptors; false where it cannot be asked.
+
+        Where the process ends before it comes to it, the lock is free again, as it is after the
+        death of a supervisor, and `take_over` sees to the run.
+        """
+        message = json.dumps([run_id, processes.environment()]).encode()
+        with self._lock, contextlib.suppress(OSError):
+            if self._process is None or self._process.poll() is not None:
+                self._start(log)
+            assert self._connection is not None
+            socket.send_fds(self._connection, [message], [lock, log])
+            self._used = time.monotonic()
+            return True
+        return False
+
+    def close(self, idle: float = 0.0) -> None:
+        """Lets the process go, if nothing has begun for so many seconds."""
+        with self._lock:
+            if self._process is not None and time.monotonic() - self._used >= idle:
+                self._part()
+
+    def _start(self, log: int) -> None:
+        """Starts it. What keeps it from coming up is in the log of the run that needs it."""
+        self._part()
+        module = f"{__package__}.standby"
+        room = "-" * (_RUN_ID_LENGTH + len(_SUPERVISOR) - len(module))
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        with its:
+            self._connection = ours
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, str(self._root), room, str(its.fileno())],
+                cwd=self._root,
+                env=processes.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[its.fileno()],
+                start_new_session=True,
+            )
+
+    def _part(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
+        self._process = self._connection = None
+
+
+@functools.cache
+def standby(root: Path) -> Standby:
+    """This process's one for the engine below `root`."""
+    return Standby(root)
+
+
 def _last_words(log: Path) -> str:
     try:
         lines = log.read_text(errors="replace").strip().splitlines()
@@ -97,6 +176,7 @@ def _last_words(log: Path) -> str:
 
 def take_over(database: Database, layout: Layout) -> int:
     """Starts a supervisor for every active run that has none; how many. Never raises for a run."""
+    standby(layout.root).close(_IDLE)
     started = 0
     for row in database.read("SELECT run_id FROM runs WHERE finished_at IS NULL"):
         run_id = row["run_id"]

@@ -230,12 +230,10 @@ class Supervisor:
             if left > 0:  # else it waits for a slot, which an end makes free
                 limit = min(limit, max(left, 0.01))
         forkers = self.launcher.forkers
-        ears = forkers.ears if forkers else []
-        ready, _, _ = select.select([self.wake_end, *ears], [], [], limit)
+        ready, _, _ = select.select([self.wake_end, *forkers.ears], [], [], limit)
         if self.wake_end in ready:
             os.read(self.wake_end, 4096)
-        if forkers:
-            forkers.hear()
+        forkers.hear()
 
 
 def _resumable(records: dict[str, TaskRecord]) -> dict[str, TaskRecord]:

@@ -69,10 +69,26 @@ def kill(root: Path) -> None:
             return
 
 
+def standbys(root: Path) -> list[psutil.Process]:
+    """The living processes that supervisors of engines below `root` are forked off."""
+    found = []
+    for process in processes_of(root):
+        with contextlib.suppress(psutil.Error):
+            stands_by = any(word.endswith("local.standby") for word in process.cmdline())
+            if stands_by and lives(process):
+                found.append(process)
+    return found
+
+
 @pytest.fixture
 def processes(tmp_path: Path) -> Callable[[], list[psutil.Process]]:
-    """The living processes of the test's engine."""
-    return lambda: [process for process in processes_of(tmp_path) if lives(process)]
+    """The living processes of the test's engine, without what stands by for its next run."""
+
+    def living() -> list[psutil.Process]:
+        waiting = standbys(tmp_path)
+        return [one for one in processes_of(tmp_path) if lives(one) and one not in waiting]
+
+    return living
 
 
 @pytest.fixture

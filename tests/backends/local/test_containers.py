@@ -19,6 +19,7 @@ import pytest
 
 from jupyterlab_pipelines.backends.local import containers
 from jupyterlab_pipelines.backends.local.engine import Engine
+from jupyterlab_pipelines.backends.local.processes import MARKER
 from jupyterlab_pipelines.backends.local.quantities import read_quantity
 from jupyterlab_pipelines.models import State
 
@@ -380,10 +381,11 @@ def test_a_command_may_name_the_workspace(
 def role(process: Any) -> str:
     try:
         words = " ".join(process.cmdline())
+        marker = process.environ().get(MARKER, "")
     except psutil.Error:  # it is over
         return ""
-    if "shim.main" in words:
-        return "shim"
+    if "forker.py" in words:  # shims are forks of it
+        return "" if marker.endswith("..") else "shim"
     if ".local.keeper" in words:
         return "keeper"
     return "supervisor" if ".supervisor" in words else ""

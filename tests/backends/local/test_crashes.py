@@ -66,7 +66,8 @@ def forkers(living: list[psutil.Process]) -> list[psutil.Process]:
     found = {}
     for process in living:
         with contextlib.suppress(psutil.Error):
-            forked = any(word.endswith("forker.py") for word in process.cmdline())
+            scripts = ("forker.py", "preloaded.py")
+            forked = any(word.endswith(scripts) for word in process.cmdline())
             if forked and process.environ()[process_module.MARKER].endswith(".."):
                 found[process.pid] = (process, process.ppid())
     return [process for process, parent in found.values() if parent not in found]

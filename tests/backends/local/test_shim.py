@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -28,7 +27,7 @@ def attempt(tmp_path: Path) -> Path:
 
 
 def start(directory: Path, *command: str, env: dict[str, str] | None = None) -> Any:
-    return processes.launch(directory, command, {**os.environ, **(env or {})}, subprocess.DEVNULL)
+    return processes.launch(directory, command, env or {})
 
 
 def patched(directory: Path, patch: str, *command: str) -> Any:
