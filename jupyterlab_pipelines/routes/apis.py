@@ -121,7 +121,10 @@ class ApisHandler(PipelinesHandler):
         body = answer.body
         length = headers.get("content-length", "")
         if not isinstance(body, bytes) and length.isdecimal() and int(length) <= SMALL:
-            body = await gathered(body)
+            *pieces, body = await gathered(body)
+            for piece in pieces:  # as they are: to join them costs as much as to sign in
+                self.write(piece)
+                self.flush()
         if isinstance(body, bytes):
             content_type = headers.get("content-type", "application/json")
             self.finish(body or None, set_content_type=content_type)

@@ -36,10 +36,10 @@ def set_content_headers(
         handler.set_header("Content-Disposition", f"attachment; filename*=utf-8''{quote(name)}")
 
 
-async def gathered(body: AsyncIterator[bytes]) -> bytes:
-    """A small body as a whole; what breaks on the way is raised before anything was sent."""
+async def gathered(body: AsyncIterator[bytes]) -> list[bytes]:
+    """The pieces of a small body, one at least; what breaks is raised before anything was sent."""
     try:
-        return b"".join([piece async for piece in body])
+        return [piece async for piece in body] or [b""]
     finally:
         await close_stream(body)
 
