@@ -25,6 +25,7 @@ import httpx
 from ...errors import BadUpstream, PipelinesError, SignInNeeded, UpstreamError
 from ..base import Stream
 from . import failures
+from .building import built
 from .failures import AsErrors
 from .sign_in import SignInMethod
 from .tls import default_context
@@ -37,6 +38,8 @@ RETRIES = 4
 MAX_RETRY_AFTER = 10.0
 #: The largest JSON answer that is read, in bytes.
 MAX_JSON = 64 << 20
+#: From how many bytes on an answer is parsed on a thread of its own: it takes some milliseconds.
+_LARGE = 1 << 20
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -87,12 +90,29 @@ class Endpoint:
         self, method: str, path: str, *, query: Query = (), body: Any = None, retries: int = RETRIES
     ) -> dict[str, Any]:
         """The JSON object that the endpoint answers; an error status is raised."""
-        answer = await self.value(method, path, query=query, body=body, retries=retries)
+        text = await self.text(method, path, query=query, body=body, retries=retries)
+        if len(text) < _LARGE:
+            return self.parsed(text)
+        return await built(lambda: self.parsed(text))
+
+    async def value(self, method: str, path: str, **how: Any) -> Any:
+        """Any JSON that is answered; `how` as in `text`."""
+        return self._value_of(await self.text(method, path, **how))
+
+    def parsed(self, text: bytes) -> dict[str, Any]:
+        """The JSON object that is an answer's text. Raises BadUpstream where it is none."""
+        answer = self._value_of(text)
         if not isinstance(answer, dict):
             raise self._not_json(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
         return answer
 
-    async def value(
+    def _value_of(self, text: bytes) -> Any:
+        try:
+            return json.loads(text or b"{}")
+        except (ValueError, RecursionError):
+            raise self._not_json(text) from None
+
+    async def text(
         self,
         method: str,
         path: str,
@@ -102,8 +122,8 @@ class Endpoint:
         retries: int = RETRIES,
         html: bool = False,
         at_origin: bool = False,
-    ) -> Any:
-        """Any JSON that is answered; `html` and `at_origin` as in `open`."""
+    ) -> bytes:
+        """The text of what should be JSON; an error status is raised. The rest as in `open`."""
         headers = {"Accept": "application/json"}
         content = b""
         if body is not None:
@@ -116,10 +136,7 @@ class Endpoint:
             text = await self._whole(response)
         if response.status_code >= 400:
             raise self.refusal(response.status_code, text)
-        try:
-            return json.loads(text or b"{}")
-        except (ValueError, RecursionError):
-            raise self._not_json(text) from None
+        return text
 
     @asynccontextmanager
     async def open(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -71,9 +70,11 @@ class Sources:
         self._resting: dict[tuple[str, str], _Rest] = {}
         self._under_way: dict[tuple[str, str], asyncio.Future[Any]] = {}
 
-    async def tell(self, run_id: str, content: Mapping[str, Any], final: bool) -> Told:
-        """What there is of a run besides its own answer; nothing where that has it all."""
-        look = await built(lambda: _look(content))
+    async def tell(self, run_id: str, content: Mapping[str, Any], look: str, final: bool) -> Told:
+        """What there is of a run besides its own answer; nothing where that has it all.
+
+        `look` is the answer's fingerprint: Kubeflow writes it together with the workflow.
+        """
         if content.get("tasks"):
             return Told(content, look=look)
         metadata, workflow = await asyncio.gather(
@@ -165,32 +166,34 @@ class Sources:
             if (kept.final and final) or (fresh and not final):
                 return kept.workflow
         host = self._endpoint.host
-        detail = await self._endpoint.json("GET", f"/apis/v1beta1/runs/{run_id}", retries=1)
-        manifest = (detail.get("pipeline_runtime") or {}).get("workflow_manifest")
-        workflow, digest = None, ""
-        if manifest:
-            workflow, digest = await built(
-                lambda: understood(host, "a workflow", lambda: _parsed(manifest, kept))
+        text = await self._endpoint.text("GET", f"/apis/v1beta1/runs/{run_id}", retries=1)
+        digest = await asyncio.to_thread(fingerprint, text)
+        if kept is not None and kept.digest == digest:
+            workflow = kept.workflow
+        else:
+            workflow = await built(
+                lambda: understood(
+                    host, "a workflow", lambda: _workflow_of(self._endpoint.parsed(text))
+                )
             )
         now = time.monotonic()
         _remember(self._manifests, run_id, _Manifest(workflow, digest, look, now, final))
         return workflow
 
 
-def _look(content: Mapping[str, Any]) -> str:
-    """A fingerprint of the run's answer, which Kubeflow writes together with the workflow."""
-    kept = {name: one for name, one in content.items() if name not in ("pipeline_spec", "tasks")}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+def fingerprint(text: bytes) -> str:
+    """By what an answer is known again without being parsed."""
+    return hashlib.sha256(text).hexdigest()
 
 
-def _parsed(manifest: str, kept: _Manifest | None) -> tuple[Workflow | None, str]:
-    """The workflow, the very one that is kept where it has not changed, and its fingerprint."""
-    digest = hashlib.sha256(manifest.encode()).hexdigest()
-    if kept is not None and kept.digest == digest:
-        return kept.workflow, digest
+def _workflow_of(detail: Mapping[str, Any]) -> Workflow | None:
+    """The workflow in a run's answer of v1beta1; null where there is none."""
+    manifest = (detail.get("pipeline_runtime") or {}).get("workflow_manifest")
+    if not manifest:
+        return None
     workflow = Workflow(manifest)
     _ = workflow.nodes  # unpacked here, on this thread, where an error is the source's
-    return workflow, digest
+    return workflow
 
 
 def _remember(memory: OrderedDict[Any, T], key: Any, value: T) -> None:

@@ -17,9 +17,10 @@ from tests.kubeflow import Answer, Request, serving
 from tests.kubeflow.argo import make_workflow
 from tests.kubeflow.mlmd import SERVICE
 from tests.kubeflow.steps import Outcome, unfold
+from tests.kubeflow.task_api import make_tasks
 
 from .everything import compiled
-from .graphs import HAVING, Endpoint
+from .graphs import HAVING, Endpoint, endpoint_with
 
 EXIT = "exit-handler-1"
 SPLIT = f"{EXIT}/split"
@@ -66,6 +67,24 @@ async def test_what_cannot_have_changed_is_not_asked_for() -> None:
         assert second.revision > first.revision
         assert second.topology.key == first.topology.key
         assert asked[MANIFEST.format(run.id)] == 0
+
+
+@in_loop
+async def test_an_answer_with_all_tasks_is_read_again_only_where_it_differs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endpoint = endpoint_with("the task API")
+    run = endpoint.add(compiled(), {SPLIT: Outcome("RUNNING")}, "RUNNING")
+    async with backend_of(endpoint) as backend:
+        first = await backend.get_graph(run.id)
+        with monkeypatch.context() as patch:
+            patch.setattr(Remote, "parsed", None)
+            assert await backend.get_graph(run.id) is first
+
+        run.tasks = make_tasks(run.id, unfold(compiled(), {}))
+        second = await backend.get_graph(run.id)
+        assert second.tasks[SPLIT].state is State.SUCCEEDED
+        assert second.revision > first.revision
 
 
 @in_loop

@@ -42,7 +42,7 @@ __all__ = [
 class Told:
     """What the sources told of a run: its own answer (`view=FULL`), and the others where asked.
 
-    `look` is a fingerprint of the answer without its tasks, for a comparison with an earlier one.
+    `look` is a fingerprint of the answer, for a comparison with an earlier one.
     """
 
     content: Mapping[str, Any]
@@ -62,7 +62,7 @@ class Told:
         """By what it is known again."""
         return Trace(
             self.look,
-            self.tasks,
+            bool(self.tasks),
             self.notes,
             None if self.metadata is None else ref(self.metadata),
             None if self.workflow is None else ref(self.workflow),
@@ -73,15 +73,18 @@ class Told:
 class Trace:
     """What was told, without keeping it: sources hand out the same object while nothing changes.
 
-    But for the tasks, which their records keep anyway: to compare them is a tenth of the cost of a
-    fingerprint.
+    `whole` says that the run's own answer told all, so that no other source was asked.
     """
 
     look: str
-    tasks: Sequence[Mapping[str, Any]]
+    whole: bool
     notes: tuple[str, ...]
     metadata: ref[Snapshot] | None
     workflow: ref[Workflow] | None
+
+    def says_all(self, look: str) -> bool:
+        """Whether an answer of this look leaves nothing to ask and nothing that is new."""
+        return self.whole and self.look == look
 
     def is_of(self, told: Told) -> bool:
         """Whether it was this; what its source has forgotten since counts as changed."""
@@ -89,7 +92,6 @@ class Trace:
             (self.look, self.notes) == (told.look, told.notes)
             and _is(self.metadata, told.metadata)
             and _is(self.workflow, told.workflow)
-            and self.tasks == told.tasks
         )
 
 
