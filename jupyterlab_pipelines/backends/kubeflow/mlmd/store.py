@@ -22,6 +22,7 @@ _ROOT = "run/"
 #: Runs whose context is remembered, and whose records are.
 _NAMED = 1000
 _KEPT = 8
+_OUTPUTS = (pb.Event.OUTPUT, pb.Event.DECLARED_OUTPUT)
 #: The most executions that ML Metadata lists at once.
 _PAGE = 100
 #: Ids in one request, and such requests at a time.
@@ -160,19 +161,15 @@ class MetadataStore:
             return before
         ids = [one.id for one in changed]
         events: dict[int, list[pb.Event]] = {one: [] for one in ids}
+        wanted = set()
         for found in await self._in_pieces(ids, self._events):
             for event in found.events:
                 events.setdefault(event.execution_id, []).append(event)
-        used = {event.artifact_id for group in events.values() for event in group}
-        made = {
-            event.artifact_id
-            for group in events.values()
-            for event in group
-            if event.type in (pb.Event.OUTPUT, pb.Event.DECLARED_OUTPUT)
-        }
-        unknown = sorted(made | (used - before.artifacts.keys()))
+                artifact_id = event.artifact_id
+                if artifact_id not in before.artifacts or event.type in _OUTPUTS:
+                    wanted.add(artifact_id)
         artifacts = dict(before.artifacts)
-        for answer in await self._in_pieces(unknown, self._artifacts):
+        for answer in await self._in_pieces(sorted(wanted), self._artifacts):
             artifacts.update((one.id, one) for one in answer.artifacts)
         await self._name_types(artifacts.values())
         return Snapshot(
