@@ -16,6 +16,8 @@ from ...pipeline_text import split
 T = TypeVar("T")
 
 _MOMENT = TypeAdapter(datetime)
+#: An enumeration makes its own list of members anew for each who asks.
+_STATES = {one.value: one for one in State}
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -45,7 +47,7 @@ def _moment(text: Any) -> datetime | None:
 
 def state(text: Any) -> State:
     """A state; what has none yet is pending."""
-    return State(text) if text in State.__members__ else State.PENDING
+    return _STATES.get(text, State.PENDING)
 
 
 def error_text(error: Any) -> str | None:

@@ -25,6 +25,7 @@ from .spec import named_type
 
 #: The most iterations that are drawn before they begin.
 MOST_ITERATIONS = 10_000
+_TYPES = {one.value: one for one in TaskType}
 _TITLE_KEY = "_kfp_schema_title"
 _TITLES = {
     "Metric": "system.Metrics",
@@ -167,7 +168,7 @@ def _type(task: Mapping[str, Any], iteration: int | None) -> TaskType:
     text = task.get("type", "RUNTIME")
     if iteration is not None and text in ("DAG", "LOOP_ITERATION"):
         return TaskType.LOOP_ITERATION
-    kind = TaskType(text) if text in TaskType.__members__ else TaskType.DAG
+    kind = _TYPES.get(text, TaskType.DAG)
     if kind in (TaskType.DAG, TaskType.CONDITION, TaskType.CONDITION_BRANCH):
         # Kubeflow's words for groups are guesses of its drivers: the SDK's names tell better.
         named = named_type(task["name"])
