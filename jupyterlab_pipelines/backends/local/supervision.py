@@ -91,8 +91,12 @@ def spawn(layout: Layout, run_id: str, lock: int) -> None:
             pass_fds=[lock],
             start_new_session=True,
         )
-    # Collects it when it ends while this process lives; it is nobody's to wait for otherwise.
-    threading.Thread(target=process.wait, name=f"supervisor {run_id}", daemon=True).start()
+    _collect(process)
+
+
+def _collect(process: subprocess.Popen[bytes]) -> None:
+    """Has it collected when it ends while this process lives; nobody else waits for it."""
+    threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()
 
 
 class Standby:
@@ -150,13 +154,11 @@ class Standby:
                 pass_fds=[its.fileno()],
                 start_new_session=True,
             )
+        _collect(self._process)
 
     def _part(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1)
         self._process = self._connection = None
 
 

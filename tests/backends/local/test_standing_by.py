@@ -133,14 +133,26 @@ def test_a_run_that_it_has_not_come_to_is_begun_all_the_same(
 
 
 @pytest.mark.usefixtures("one")
-def test_it_goes_when_the_engine_is_closed_or_long_idle(
+def test_it_goes_when_nothing_has_begun_for_long(
     engine: Engine, tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine.reconcile()
     (standby,) = standbys(tmp_path)
+    engine.reconcile()
+    assert lives(standby)
     monkeypatch.setattr(supervision, "_IDLE", 0.0)
     engine.reconcile()
-    assert not lives(standby)
+    until(lambda: not lives(standby), timeout=5)
+
+
+@pytest.mark.usefixtures("one")
+def test_it_goes_when_the_engine_is_closed(
+    engine: Engine, finished: Finished, submit: Submit, tmp_path: Path, until: Until
+) -> None:
+    run_id = submit(pipeline({"a": step(counted(tmp_path, "a", 1))}))
+    engine.close()
+    until(lambda: not standbys(tmp_path), timeout=5)
+    assert finished(run_id).state is State.SUCCEEDED
+    assert counts(tmp_path) == {"a": 1}
 
 
 def test_it_goes_with_its_owner_while_supervisors_stay(
