@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import random
 import re
 import time
@@ -23,6 +24,7 @@ from jupyterlab_pipelines.backends.local.crash import POINTS, RUN_POINTS, SHIM_P
 from jupyterlab_pipelines.backends.local.engine import Engine
 from jupyterlab_pipelines.errors import InvalidPipeline
 from jupyterlab_pipelines.models import Run, RunQuery, State
+from tests.backends.local.conftest import standbys
 from tests.backends.local.steps import pipeline, step
 
 Submit = Callable[..., str]
@@ -61,6 +63,14 @@ def supervisors(living: list[psutil.Process]) -> list[psutil.Process]:
     return found
 
 
+def unsupervised(engine: Engine, run_id: str) -> bool:
+    """Whether nobody has the run's lock: no supervisor, and none that is being forked."""
+    lock = process_module.try_lock(engine.layout.supervisor_lock(run_id))
+    if lock is not None:
+        os.close(lock)
+    return lock is not None
+
+
 def forkers(living: list[psutil.Process]) -> list[psutil.Process]:
     """What tasks are forked off. Shims and tasks look like it, but for the marker of an attempt."""
     found = {}
@@ -94,7 +104,7 @@ def test_a_supervisor_killed_at_a_named_point(
 ) -> None:
     monkeypatch.setenv("JUPYTERLAB_PIPELINES_CRASH_AT", point)
     run_id = submit(diamond(tmp_path))
-    until(lambda: not supervisors(processes()))
+    until(lambda: unsupervised(engine, run_id))
     assert engine.get_run(run_id).finished_at is None
     monkeypatch.delenv("JUPYTERLAB_PIPELINES_CRASH_AT")
     assert finished(run_id).state is State.SUCCEEDED
@@ -119,7 +129,7 @@ def named_kills(
     monkeypatch.setenv(point, f"{chance.choice(POINTS)}:{chance.randint(1, 3)}")
     run_id = submit(diamond(tmp_path, seconds=0.2))
     for _ in range(6):
-        until(lambda: not supervisors(processes()))
+        until(lambda: unsupervised(engine, run_id))
         monkeypatch.setenv(point, f"{chance.choice(POINTS)}:{chance.randint(1, 3)}")
         engine.reconcile()
     monkeypatch.delenv(point)
@@ -190,7 +200,7 @@ def kill_at_random(
 ) -> int:
     """Kills the run's supervisor again and again, and starts it again; how often.
 
-    Now and then what tasks are forked off is killed a moment earlier.
+    Now and then what tasks or supervisors are forked off is killed a moment earlier.
     """
     kills = 0
     deadline = time.monotonic() + 60
@@ -203,6 +213,8 @@ def kill_at_random(
         kills += len(victims)
         if chance.random() < 0.5:
             victims = forkers(living) + victims
+        if chance.random() < 0.3:
+            victims = standbys(engine.layout.root) + victims
         for process in victims:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

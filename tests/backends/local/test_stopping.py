@@ -19,7 +19,7 @@ from jupyterlab_pipelines.backends.local.engine import Engine
 from jupyterlab_pipelines.errors import Conflict, NotFound
 from jupyterlab_pipelines.models import Run, State
 from tests.backends.local.steps import pipeline, step
-from tests.backends.local.test_crashes import supervisors
+from tests.backends.local.test_crashes import supervisors, unsupervised
 
 Submit = Callable[..., str]
 Finished = Callable[..., Run]
@@ -170,11 +170,11 @@ def test_stop_before_anything_began(
 
 
 def test_a_run_whose_folder_is_gone_ends(
-    engine: Engine, submit: Submit, until: Any, processes: Any, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, submit: Submit, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JUPYTERLAB_PIPELINES_CRASH_AT", "before-commit")
     stopped, resumed = (submit(pipeline({"one": step("pass")})) for _ in range(2))
-    until(lambda: not supervisors(processes()))
+    until(lambda: all(unsupervised(engine, run_id) for run_id in (stopped, resumed)))
     for run_id in (stopped, resumed):
         shutil.rmtree(engine.layout.run(run_id))
     engine.terminate(stopped)
