@@ -78,7 +78,8 @@ def forkers(living: list[psutil.Process]) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error):
             scripts = ("forker.py", "preloaded.py")
             forked = any(word.endswith(scripts) for word in process.cmdline())
-            if forked and process.environ()[process_module.MARKER].endswith(".."):
+            marker = process.environ().get(process_module.MARKER, "")  # none, as it ends
+            if forked and marker.endswith(".."):
                 found[process.pid] = (process, process.ppid())
     return [process for process, parent in found.values() if parent not in found]
 
