@@ -95,9 +95,19 @@ class Endpoint:
             return self.parsed(text)
         return await built(lambda: self.parsed(text))
 
-    async def value(self, method: str, path: str, **how: Any) -> Any:
-        """Any JSON that is answered; `how` as in `text`."""
-        return self._value_of(await self.text(method, path, **how))
+    async def value(
+        self,
+        method: str,
+        path: str,
+        *,
+        retries: int = RETRIES,
+        html: bool = False,
+        at_origin: bool = False,
+    ) -> Any:
+        """Any JSON that is answered; an error status is raised. The rest as in `open`."""
+        return self._value_of(
+            await self.text(method, path, retries=retries, html=html, at_origin=at_origin)
+        )
 
     def parsed(self, text: bytes) -> dict[str, Any]:
         """The JSON object that is an answer's text. Raises BadUpstream where it is none."""

@@ -177,7 +177,10 @@ def _last_words(log: Path) -> str:
 
 
 def take_over(database: Database, layout: Layout) -> int:
-    """Starts a supervisor for every active run that has none; how many. Never raises for a run."""
+    """Starts a supervisor for every active run that has none; how many. Never raises for a run.
+
+    What has stood by for long without a run is let go.
+    """
     standby(layout.root).close(_IDLE)
     started = 0
     for row in database.read("SELECT run_id FROM runs WHERE finished_at IS NULL"):
