@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ..models import (
     Cleaned,
@@ -22,18 +22,28 @@ from ..models import (
     TaskDetail,
 )
 
+#: Takes some bytes; when it has returned, they may be overwritten.
+Write: TypeAlias = Callable[[memoryview], Awaitable[object]]
+
 
 class Stream:
     """Pieces of a body, and what is to be closed after them, whether or not they were read.
 
     A generator alone would not do: one that was never begun skips its `finally`.
+
+    `pass_on` is there where the body comes in HTTP/1.1's chunks. It may be called instead of taking
+    the pieces, and writes all chunks as they came, but for the empty one at the end.
     """
 
     def __init__(
-        self, pieces: AsyncGenerator[bytes, None], close: Callable[[], Awaitable[None] | None]
+        self,
+        pieces: AsyncGenerator[bytes, None],
+        close: Callable[[], Awaitable[None] | None],
+        pass_on: Callable[[Write], Awaitable[None]] | None = None,
     ) -> None:
         self._pieces = pieces
         self._close = close
+        self.pass_on = pass_on
 
     def __aiter__(self) -> Stream:
         return self

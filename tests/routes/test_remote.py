@@ -16,6 +16,7 @@ from jupyterlab_pipelines.models import NewConnection
 from tests.kubeflow import Cluster, Sized, serving
 from tests.kubeflow.__main__ import make
 from tests.kubeflow.faults import (
+    Exchange,
     Fault,
     Proxy,
     cuts_body,
@@ -101,10 +102,39 @@ async def test_a_cut_artifact_is_cut_for_the_client_too(remote: Any) -> None:
     run_id = next(iter(cluster.runs))
     async with remote(cluster) as (proxy, client):
         path = f"runs/{run_id}/artifact?artifact=make:big"
-        assert len((await client.get(path)).content) == size
+        assert (await client.get(path)).content == await everything(Sized(size))
         proxy.script(cuts_body(1_500_000))
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get(path)
+
+
+async def everything(content: Sized) -> bytes:
+    return b"".join([piece async for piece in content.pieces(0, None)])
+
+
+async def test_nothing_but_chunks_is_passed_on(remote: Any) -> None:
+    """What is no chunk could be read as an answer of this server's."""
+    forged = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+
+    async def forges(exchange: Exchange) -> None:
+        body = f"3\r\nabc\r\n0\r\nX: y\r\n\r\n{forged}"
+        await exchange.send(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}".encode())
+
+    async def breaks_in(exchange: Exchange) -> None:
+        body = f"3\r\nabc\r\n{forged}"
+        await exchange.send(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}".encode())
+
+    cluster = Cluster()
+    make(cluster, "minio", "mlpipeline", "big", Sized(3))
+    path = f"runs/{next(iter(cluster.runs))}/artifact?artifact=make:big"
+    async with remote(cluster) as (proxy, client):
+        assert len((await client.get(path)).content) == 3
+        proxy.script(forges)
+        answer = await client.get(path)
+        assert (answer.content, "X" in answer.headers) == (b"abc", False)
+        assert (await client.get("apis/v2beta1/healthz")).content != b"forged"
+        proxy.script(breaks_in)
+        assert (await client.get(path)).status_code == 502
 
 
 @pytest.mark.parametrize(

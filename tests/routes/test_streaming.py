@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 
-from jupyterlab_pipelines.backends.base import ApiRequest, ApiResponse, ArtifactContent
+from jupyterlab_pipelines.backends.base import (
+    ApiRequest,
+    ApiResponse,
+    ArtifactContent,
+    Stream,
+    Write,
+)
 from jupyterlab_pipelines.connections import Connections
 from jupyterlab_pipelines.errors import BadUpstream, NotFound
 from jupyterlab_pipelines.service import Service
@@ -72,11 +78,11 @@ def dial(
 ) -> Iterator[Callable[..., Awaitable[Line]]]:
     lines: list[Line] = []
 
-    async def open_line(method: str, path: str, *headers: str) -> Line:
+    async def open_line(method: str, path: str, *headers: str, version: str = "1.1") -> Line:
         line = Line(*await asyncio.open_connection("127.0.0.1", jp_http_port))
         lines.append(line)
         token = f"Authorization: Bearer {jp_serverapp.identity_provider.token}"
-        start = f"{method} {jp_base_url}pipelines/local/{path} HTTP/1.1"
+        start = f"{method} {jp_base_url}pipelines/local/{path} HTTP/{version}"
         text = "\r\n".join([start, "Host: 127.0.0.1", token, *headers, "", ""])
         line.writer.write(text.encode())
         return line
@@ -146,6 +152,117 @@ async def test_a_cut_artifact_is_cut(scripted: Scripted, dial: Any) -> None:
     line = await dial("GET", f"runs/{RUN_ID}/artifact?artifact=a:b")
     assert (await line.head())[1]["content-length"] == "1000"
     assert await asyncio.wait_for(line.reader.read(), 5) == b'{"runs": ['
+
+
+async def by_pieces() -> AsyncGenerator[bytes, None]:
+    yield b"by "
+    yield b"pieces"
+
+
+@pytest.fixture
+def passing(scripted: Scripted) -> Callable[..., asyncio.Event]:
+    """Lays out an artifact that comes in chunks; what is given back is set when it is closed."""
+
+    def lay_out(
+        pass_on: Callable[[Write], Awaitable[None]], size: int | None = None
+    ) -> asyncio.Event:
+        closed = asyncio.Event()
+        body = Stream(by_pieces(), closed.set, pass_on)
+        scripted.content = ArtifactContent(body, "text/plain", "x.txt", size, 0, size)
+        return closed
+
+    return lay_out
+
+
+async def two_chunks(write: Write) -> None:
+    await write(memoryview(b"3\r\nabc\r\n"))
+    await write(memoryview(b"04\r\ndefg\r\n"))
+
+
+async def test_chunks_go_out_as_they_came(passing: Any, dial: Any) -> None:
+    closed = passing(two_chunks)
+    line = await dial("GET", f"runs/{RUN_ID}/artifact?artifact=a:b", "Connection: close")
+    status, headers = await line.head()
+    assert (status, headers["transfer-encoding"]) == (200, "chunked")
+    assert "content-length" not in headers
+    rest = await asyncio.wait_for(line.reader.read(), 5)
+    assert rest == b"3\r\nabc\r\n04\r\ndefg\r\n0\r\n\r\n"
+    assert closed.is_set()
+
+
+async def test_the_connection_serves_on_after_chunks(passing: Any, fetch: Any, dial: Any) -> None:
+    passing(two_chunks)
+    assert (await fetch()).body == b"abcdefg"
+    line = await dial("GET", f"runs/{RUN_ID}/artifact?artifact=a:b")
+    await line.head()
+    await line.reader.readuntil(b"\r\n0\r\n\r\n")
+    line.writer.write(b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    assert (await line.head())[0] in (302, 404)
+
+
+async def test_no_chunk_at_all_is_an_empty_answer(passing: Any, fetch: Any) -> None:
+    async def none(write: Write) -> None:
+        """Writes nothing."""
+
+    passing(none)
+    answer = await fetch()
+    assert (answer.code, answer.body) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "version", "size", "content"),
+    [
+        ("GET", "1.0", None, b"by pieces"),
+        ("GET", "1.1", 9, b"by pieces"),
+        ("HEAD", "1.1", None, b""),
+    ],
+)
+async def test_who_takes_no_chunks_gets_pieces(
+    passing: Any, dial: Any, method: str, version: str, size: int | None, content: bytes
+) -> None:
+    async def never(write: Write) -> None:
+        raise AssertionError("Nobody asked for chunks.")
+
+    closed = passing(never, size)
+    path = f"runs/{RUN_ID}/artifact?artifact=a:b"
+    line = await dial(method, path, "Connection: close", version=version)
+    assert (await line.head())[0] == 200
+    assert await asyncio.wait_for(line.reader.read(), 5) == content
+    assert closed.is_set()
+
+
+async def test_an_error_before_the_first_chunk_is_an_error(passing: Any, fetch: Any) -> None:
+    async def gone(write: Write) -> None:
+        raise NotFound("It is gone.")
+
+    closed = passing(gone)
+    answer = await fetch()
+    assert (answer.code, json.loads(answer.body)["code"]) == (404, "NotFound")
+    assert closed.is_set()
+
+
+async def test_chunks_that_break_off_have_no_end(passing: Any, dial: Any) -> None:
+    async def breaks(write: Write) -> None:
+        await write(memoryview(b"3\r\nabc"))
+        raise BadUpstream("The endpoint broke off its answer.")
+
+    closed = passing(breaks)
+    line = await dial("GET", f"runs/{RUN_ID}/artifact?artifact=a:b")
+    assert (await line.head())[0] == 200
+    assert await asyncio.wait_for(line.reader.read(), 5) == b"3\r\nabc"
+    assert closed.is_set()
+
+
+async def test_who_leaves_chunks_is_written_no_more(passing: Any, dial: Any) -> None:
+    async def endless(write: Write) -> None:
+        while True:
+            await write(memoryview(b"10000\r\n" + PIECE + b"\r\n"))
+
+    closed = passing(endless)
+    line = await dial("GET", f"runs/{RUN_ID}/artifact?artifact=a:b")
+    await line.head()
+    line.writer.transport.abort()
+    await asyncio.wait_for(closed.wait(), 5)
 
 
 class Shelf(Scripted):

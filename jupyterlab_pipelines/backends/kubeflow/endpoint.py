@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ...errors import BadUpstream, PipelinesError, SignInNeeded, UpstreamError
-from ..base import Stream
+from ..base import Stream, Write
 from . import failures
 from .building import built
 from .failures import AsErrors
@@ -45,7 +45,7 @@ _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 @dataclass(frozen=True)
 class _Request:
-    """A request before it is signed; `html` as in `Endpoint.open`."""
+    """A request before it is signed; `html` and `download` as in `Endpoint.open`."""
 
     method: str
     url: str
@@ -53,6 +53,7 @@ class _Request:
     headers: Mapping[str, str]
     content: bytes | AsyncIterator[bytes]
     html: bool
+    download: bool
 
 
 class Endpoint:
@@ -160,12 +161,13 @@ class Endpoint:
         retries: int = RETRIES,
         html: bool = False,
         at_origin: bool = False,
+        download: bool = False,
     ) -> AsyncIterator[httpx.Response]:
         """An answer whose body is still to be read; any status but a sign-in's is returned.
 
         Only a GET is ever sent twice. `html` says that a page is what is asked for; else one is
-        taken for a login. `at_origin` leaves the path of the host out. What breaks while the body
-        is read is raised as our error too.
+        taken for a login. `at_origin` leaves the path of the host out. `download`: the body may be
+        large, and is wanted to its end. What breaks while it is read is raised as our error too.
         """
         request = _Request(
             method,
@@ -174,6 +176,7 @@ class Endpoint:
             headers or {},
             content,
             html,
+            download,
         )
         response = await self._answer(request, retries)
         try:
@@ -246,6 +249,7 @@ class Endpoint:
             # Unpacked bytes have lengths and ranges that can be passed on.
             headers={"Accept-Encoding": "identity", **request.headers, **signed},
             content=request.content or None,
+            extensions={"download": request.download},
         )
         return await self._client.send(built, stream=True)
 
@@ -360,4 +364,12 @@ def opened_body(
             await leave(error)  # which raises it as one of ours
             raise
 
-    return Stream(pieces(), leave)
+    async def chunks(write: Write) -> None:
+        try:
+            await response.extensions["pass_on"](write)
+        except Exception as error:
+            await leave(error)
+            raise
+
+    whole = not skipped and wanted is None
+    return Stream(pieces(), leave, chunks if whole and "pass_on" in response.extensions else None)

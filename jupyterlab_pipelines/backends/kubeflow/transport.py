@@ -12,6 +12,8 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from .download import downloaded
+
 _MOST_CONNECTIONS = 40
 #: Of a status line or a header, in bytes: cookies of a sign-in are long.
 _LONGEST_LINE = 64 << 10
@@ -34,6 +36,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._proxies = urllib.request.getproxies()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.extensions.get("download") and self._is_plain(request.url):
+            return await downloaded(request)
         session = self._open()
         wait = request.extensions.get("timeout", {})
         encoding = request.headers.encoding
@@ -85,6 +89,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             # What may be sent once more is for `Endpoint` to say.
             self._session._retry_connection = False
         return self._session
+
+    def _is_plain(self, url: httpx.URL) -> bool:
+        """Neither TLS, beside which other costs do not count, nor a proxy on the way."""
+        return url.scheme == "http" and self._proxy(url) is None
 
     def _proxy(self, url: httpx.URL) -> str | None:
         if not self._proxies or urllib.request.proxy_bypass(url.host):

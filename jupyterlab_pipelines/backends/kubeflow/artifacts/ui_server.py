@@ -53,7 +53,9 @@ class UiServer:
         path, query = _request(wanted, place, end)
         headers = {"Accept": "*/*", **range_header(start, end)}
         # It answers 500 to what cannot be: asking again and again would not help.
-        opened = self._endpoint.open("GET", path, query, headers, html=True, retries=1)
+        opened = self._endpoint.open(
+            "GET", path, query, headers, html=True, retries=1, download=end is None
+        )
         response = await opened.__aenter__()
         try:
             await self._check(response, place)
