@@ -88,6 +88,7 @@ class Connections:
         self._opened: dict[str, _Opened] = {}
         self._opening = threading.Lock()
         self._closing: set[asyncio.Task[None]] = set()
+        self._retiring: dict[asyncio.Task[None], KubeflowBackend] = {}
         self._listeners: list[Listener] = []
         self._looking: asyncio.Task[None] | None = None
         self._told: list[Connection] | None = None
@@ -234,7 +235,14 @@ class Connections:
             self._looking.cancel()
         self._listeners.clear()
         opened, self._opened = self._opened, {}
-        await asyncio.gather(*(_close(one) for one in opened.values()), *self._closing)
+        retiring = [*self._retiring.items()]
+        for task, _ in retiring:
+            task.cancel()
+        await asyncio.gather(
+            *(_close(one) for one in opened.values()),
+            *(remote.close() for _, remote in retiring),
+            *self._closing,
+        )
 
     # --- telling -------------------------------------------------------------------------------
 
@@ -340,7 +348,7 @@ class Connections:
         else:  # it was changed, here or in another process: who listens goes on listening
             watcher = before.watcher
             watcher.move(backend)
-            self._soon(before.service.close())
+            self._retire(before)
         opened = _Opened(known, remote, Service(backend, name), watcher)
         self._opened[name] = opened
         return opened
@@ -349,7 +357,14 @@ class Connections:
         """Lets go of connections that were removed; whoever listens is told."""
         for opened in [self._opened.pop(name) for name in names if name in self._opened]:
             await opened.watcher.close("The connection was removed.")
-            await opened.service.close()
+            self._retire(opened)
+
+    def _retire(self, opened: _Opened) -> None:
+        """Closes what nobody can ask for any more, once those who have asked are done."""
+        assert opened.remote is not None  # the embedded engine is neither changed nor removed
+        task = asyncio.get_running_loop().create_task(opened.remote.retire())
+        self._retiring[task] = opened.remote
+        task.add_done_callback(lambda done: self._retiring.pop(done, None))
 
     def _local(self) -> Backend:
         try:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import pytest
 from pydantic import SecretStr
 
 from jupyterlab_pipelines import client
+from jupyterlab_pipelines.backends.base import ApiRequest
+from jupyterlab_pipelines.backends.kubeflow import backend as backend_module
 from jupyterlab_pipelines.backends.local.backend import LocalBackend
 from jupyterlab_pipelines.connections import Connections, default_home, registry
 from jupyterlab_pipelines.connections import client as client_module
@@ -28,9 +30,11 @@ from jupyterlab_pipelines.connections.places import connections_file
 from jupyterlab_pipelines.connections.store import Store
 from jupyterlab_pipelines.errors import (
     BadInput,
+    BadUpstream,
     Conflict,
     NotFound,
     StoreBlocked,
+    Unreachable,
     UnsupportedFeature,
 )
 from jupyterlab_pipelines.models import (
@@ -43,9 +47,12 @@ from jupyterlab_pipelines.models import (
     RunQuery,
     TokenSignIn,
 )
+from jupyterlab_pipelines.service import Service, close_stream
 from jupyterlab_pipelines.watch import Topic
 from tests.async_tests import in_loop
 from tests.backends.kubeflow.faults import fault_server, sends
+from tests.kubeflow import Cluster, serving
+from tests.kubeflow.faults import cuts_body, fault_proxy, passes, throttles
 
 CANARY = "canary-1f0b"
 
@@ -289,6 +296,70 @@ async def test_what_another_process_removed_is_let_go() -> None:
     assert mine.watcher("team") is not watcher
     assert mine.watcher("local") is local
     await asyncio.gather(mine.close(), other.close())
+
+
+async def in_flight(connections: Connections) -> tuple[Service, AsyncIterator[bytes], bytes]:
+    """A list of runs that is on its way, its beginning read."""
+    service = await connections.ready_service("team")
+    answer = await service.api(ApiRequest("GET", "/apis/v2beta1/runs"))
+    assert not isinstance(answer.body, bytes)
+    return service, answer.body, await anext(answer.body)
+
+
+def endpoint_with_runs() -> Cluster:
+    cluster = Cluster()
+    for number in range(20):
+        cluster.add_run(f"run {number}")
+    return cluster
+
+
+@pytest.mark.parametrize("change", ["namespace", "host", "removed", "removed elsewhere"])
+@in_loop
+async def test_what_is_under_way_ends_although_its_connection_was_changed(
+    monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(backend_module, "_QUIET", 0.2)
+    connections = Connections()
+    async with serving(endpoint_with_runs()) as url, fault_proxy(url) as proxy:
+        await connections.add(new(host=proxy.url))
+        proxy.script(throttles(2000, 0.05))
+        service, body, begun = await in_flight(connections)
+        proxy.script(passes)
+        if change == "namespace":
+            await connections.choose_namespace("team", "other")
+        elif change == "host":
+            await connections.change("team", new(host=url))
+        elif change == "removed":
+            await connections.remove("team")
+        else:
+            Store(connections_file()).remove("team")
+            await connections.list()
+        rest = b"".join([piece async for piece in body])
+        await close_stream(body)
+        assert len(json.loads(begun + rest)["runs"]) == 20
+        # One piece of work may ask more than once.
+        assert len((await service.list_runs(RunQuery())).runs) == 20
+        await asyncio.sleep(1)
+        with pytest.raises(Unreachable, match="changed meanwhile"):
+            await service.get_run("any")
+    await connections.close()
+
+
+@in_loop
+async def test_closing_waits_for_nothing_that_is_under_way() -> None:
+    connections = Connections()
+    async with serving(endpoint_with_runs()) as url, fault_proxy(url) as proxy:
+        await connections.add(new(host=proxy.url))
+        proxy.script(cuts_body(3000, stalls=True))
+        _, body, _ = await in_flight(connections)
+        proxy.script(passes)
+        await connections.remove("team")
+        reading = asyncio.create_task(anext(body))
+        await asyncio.sleep(0.1)
+        await asyncio.wait_for(connections.close(), 5)
+        with pytest.raises(BadUpstream):
+            await asyncio.wait_for(reading, 5)
+        await close_stream(body)
 
 
 @in_loop

@@ -43,6 +43,9 @@ from .sharing import Shared, SharedLogs
 from .sign_in import SignInMethod
 
 #: What an error says of the connection; any other, that it cannot be reached.
+#: Seconds without a request after which a backend that was replaced has no work left.
+_QUIET = 5.0
+
 _STATES: Mapping[type[PipelinesError], ConnectionState] = {
     SignInNeeded: ConnectionState.SIGN_IN,
     Forbidden: ConnectionState.FORBIDDEN,
@@ -121,8 +124,17 @@ class KubeflowBackend:
             self._pages.forget()
         return answer
 
+    async def retire(self) -> None:
+        """Closes when all that is under way has ended.
+
+        Between two requests of one piece of work lies some time: a quiet while is waited for.
+        """
+        for endpoint in {self._endpoint, self._ui}:
+            await endpoint.unused(_QUIET)
+        await self.close()
+
     async def close(self) -> None:
-        """Closes every connection."""
+        """Closes every connection; what is still under way fails."""
         self._listing.close()
         self._readings.close()
         await self._artifacts.close()

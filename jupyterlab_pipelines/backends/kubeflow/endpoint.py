@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import ssl
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ...errors import BadUpstream, PipelinesError, SignInNeeded, UpstreamError
+from ...errors import BadUpstream, PipelinesError, SignInNeeded, Unreachable, UpstreamError
 from ..base import Stream, Write
 from . import failures
 from .building import built
@@ -77,6 +78,8 @@ class Endpoint:
         self._sign_in = sign_in
         self.tls = tls or default_context()
         self._sleep = sleep
+        self._under_way = 0
+        self._left = time.monotonic()
         self._client = httpx.AsyncClient(
             transport=transport or AiohttpTransport(self.tls),
             timeout=failures.timeout(),
@@ -84,8 +87,14 @@ class Endpoint:
         )
 
     async def close(self) -> None:
-        """Closes every connection."""
+        """Closes every connection; what is still under way fails."""
         await self._client.aclose()
+
+    async def unused(self, seconds: float) -> None:
+        """Waits until nothing has been asked and no answer been read for so long."""
+        # No event tells that nothing has happened for a while.
+        while self._under_way or time.monotonic() - self._left < seconds:  # noqa: ASYNC110
+            await asyncio.sleep(seconds / 5)
 
     async def json(
         self, method: str, path: str, *, query: Query = (), body: Any = None, retries: int = RETRIES
@@ -178,14 +187,19 @@ class Endpoint:
             html,
             download,
         )
-        response = await self._answer(request, retries)
+        self._under_way += 1
         try:
-            if (error := self._signed_out(response, html=html)) is not None:
-                raise error
-            with self._as_errors(method):
-                yield response
+            response = await self._answer(request, retries)
+            try:
+                if (error := self._signed_out(response, html=html)) is not None:
+                    raise error
+                with self._as_errors(method):
+                    yield response
+            finally:
+                await response.aclose()
         finally:
-            await response.aclose()
+            self._under_way -= 1
+            self._left = time.monotonic()
 
     def refusal(self, status: int, text: bytes) -> PipelinesError:
         """An answer with an error status as our error, with what the endpoint says of it."""
@@ -242,6 +256,10 @@ class Endpoint:
         return False
 
     async def _send(self, request: _Request, signed: Mapping[str, str]) -> httpx.Response:
+        if self._client.is_closed:
+            raise Unreachable(
+                f"The connection to {self.host} was changed meanwhile.", next_step="Try again."
+            )
         built = self._client.build_request(
             request.method,
             request.url,

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import ssl
 import urllib.request
+import weakref
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -33,6 +34,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._answers: weakref.WeakSet[_Answer] = weakref.WeakSet()
         self._proxies = urllib.request.getproxies()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -66,11 +68,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             raise _as_httpx(error) from error
         except ValueError as error:  # a header that cannot be sent
             raise httpx.LocalProtocolError("The request cannot be sent.") from error
-        return httpx.Response(
-            response.status, headers=list(response.raw_headers), stream=_Answer(response)
-        )
+        answer = _Answer(response)
+        self._answers.add(answer)
+        return httpx.Response(response.status, headers=list(response.raw_headers), stream=answer)
 
     async def aclose(self) -> None:
+        for answer in [*self._answers]:
+            answer.cut()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -122,6 +126,10 @@ class _Answer(httpx.AsyncByteStream):
                 yield piece
         except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError) as error:
             raise _as_httpx(error) from error
+
+    def cut(self) -> None:
+        """Ends the waiting for more, which aiohttp leaves when it closes the connection itself."""
+        self._response.content.set_exception(aiohttp.ClientConnectionError("It was closed."))
 
     async def aclose(self) -> None:
         if self._response.content.at_eof():
