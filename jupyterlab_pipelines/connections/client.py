@@ -21,6 +21,7 @@ from .settings import LOCAL
 if TYPE_CHECKING:
     import kfp
 
+    from ..backends.kubeflow.sign_in import SignInMethod
     from ..loopback import Loopback
 
 _TIMEOUT = httpx.Timeout(5.0)
@@ -37,18 +38,25 @@ def kfp_client(name: str = LOCAL) -> kfp.Client:
 
 
 def _remote_client(connections: Connections, name: str) -> kfp.Client:
-    from ..backends.kubeflow import Certificates, sign_in_method
+    from ..backends.kubeflow import Certificates, kubeconfig_sign_in, sign_in_method
     from .signed_client import signed_client
 
     known = connections.known(name)
     settings = known.settings
-    if known.cluster is not None:  # it is what kfp finds by itself
-        return _silently(lambda: _kfp().Client(namespace=settings.namespace or "kubeflow"))
-    certificates = Certificates(
-        settings.ca_file, settings.client_certificate, settings.client_key
-    ).context()
-    sign_in = sign_in_method(settings, certificates=certificates, keeper=connections.keeper(name))
-    return _silently(lambda: signed_client(settings, sign_in))
+    sign_in: SignInMethod | None
+    if known.cluster is not None:
+        given = known.cluster.certificates
+        given.context()
+        sign_in = kubeconfig_sign_in(known.cluster.user, known.cluster.folder)
+    else:
+        given = Certificates(settings.ca_file, settings.client_certificate, settings.client_key)
+        sign_in = sign_in_method(
+            settings, certificates=given.context(), keeper=connections.keeper(name)
+        )
+    files = given.on_disk()
+    certificates = files.__enter__()
+    atexit.register(files.__exit__, None, None, None)  # they are read at each new connection
+    return _silently(lambda: signed_client(settings, sign_in, certificates))
 
 
 def _local_client() -> kfp.Client:

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+
+if TYPE_CHECKING:
+    from ..backends.kubeflow import Certificates
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,13 @@ class Cluster:
     folder: Path = Path()
     #: Changes whenever a file does that any of this came from.
     stamp: tuple[object, ...] = ()
+
+    @property
+    def certificates(self) -> Certificates:
+        """Which to trust and to show."""
+        from ..backends.kubeflow import Certificates
+
+        return Certificates(self.ca, self.client_certificate, self.client_key, self.verified)
 
     @property
     def runs_program(self) -> bool:

@@ -377,12 +377,11 @@ class Connections:
         return LocalBackend(self.home / "local")
 
     def _remote(self, known: Known, keeper: Callable[[str | None], str]) -> KubeflowBackend:
-        from ..backends.kubeflow import Certificates, cluster_backend, kubeflow_backend
+        from ..backends.kubeflow import cluster_backend, kubeflow_backend
 
         if known.cluster is not None:
             one = known.cluster
-            files = Certificates(one.ca, one.client_certificate, one.client_key, one.verified)
-            return cluster_backend(known.settings, files, one.user, one.folder)
+            return cluster_backend(known.settings, one.certificates, one.user, one.folder)
         return kubeflow_backend(known.settings, keeper)
 
 

@@ -14,30 +14,38 @@ from kfp_server_api import ApiException
 from ..models import NewConnection
 
 if TYPE_CHECKING:
+    from ..backends.kubeflow import Certificates
     from ..backends.kubeflow.sign_in import SignInMethod
 
 T = TypeVar("T")
 _SIGNED_OUT = frozenset({301, 302, 303, 307, 308, 401})
 
 
-def signed_client(settings: NewConnection, sign_in: SignInMethod | None) -> kfp.Client:
-    """A client straight to the connection's host. Raises what signing in raises."""
+def signed_client(
+    settings: NewConnection, sign_in: SignInMethod | None, certificates: Certificates
+) -> kfp.Client:
+    """A client straight to the connection's host. Raises what signing in raises.
+
+    The certificates are files, and stay there as long as the client.
+    """
     signer = None if sign_in is None else _Signer(sign_in)
 
     class Signed(kfp.Client):  # type: ignore[misc]
         def _load_config(self, *arguments: Any) -> Any:
             config = super()._load_config(*arguments)
-            config.ssl_ca_cert = settings.ca_file or config.ssl_ca_cert
-            config.cert_file = settings.client_certificate
+            config.verify_ssl = certificates.verified
+            config.ssl_ca_cert = certificates.ca or config.ssl_ca_cert
+            config.cert_file = certificates.client_certificate
             # A redirect leads to a login, and its headers are for this host alone.
             config.retries = urllib3.Retry(3, redirect=0, raise_on_redirect=False)
-            config.key_file = settings.client_key or settings.client_certificate
+            config.key_file = certificates.client_key or certificates.client_certificate
             return config
 
         def _load_context_setting_or_default(self) -> None:
             # What is kept there for another host is not for this one. The client asks for the
             # endpoint's health while it is made, so that it needs its headers by then.
-            ((header, value),) = signer.now().items() if signer else (("", ""),)
+            signed = signer.now() if signer else {}
+            header, value = next(iter(signed.items()), ("", ""))
             self._context_setting = {
                 "namespace": settings.namespace,
                 "client_authentication_header_name": header or None,

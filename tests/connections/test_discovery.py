@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from jupyterlab_pipelines import client
 from jupyterlab_pipelines.connections import Connections
 from jupyterlab_pipelines.connections.discovery import find_connection
 from jupyterlab_pipelines.models import Connection, ConnectionState, RunQuery
@@ -289,6 +291,28 @@ async def test_a_client_certificate_of_kubeconfig_signs_in(places: Path) -> None
         one = await found(Connections())
         assert one is not None
         assert one.state is ConnectionState.READY
+
+
+@pytest.mark.parametrize("shown", ["token", "certificate"])
+@in_loop
+async def test_the_official_client_goes_through_the_api_server_too(
+    places: Path, shown: str
+) -> None:
+    authority = Authority(places)
+    api = KubernetesApi(pipelines_with_a_run(), "canary-kube" if shown == "token" else "")
+    side = authority.server() if shown == "token" else authority.server_for_clients()
+
+    def data(file: Path) -> str:
+        return base64.b64encode(file.read_bytes()).decode()
+
+    async with serving(api.outside) as plain, tls(plain, side) as url:
+        user: dict[str, Any] = {"token": "canary-kube"}
+        if shown == "certificate":
+            certificate, key = authority.pair("ada")
+            user = {"client-certificate-data": data(certificate), "client-key-data": data(key)}
+        kubeconfig(url, user, **{"certificate-authority-data": data(authority.file)})
+        runs = await asyncio.to_thread(lambda: client("kubeflow").list_runs(page_size=5).runs)
+        assert [run.display_name for run in runs] == ["train"]
 
 
 @in_loop

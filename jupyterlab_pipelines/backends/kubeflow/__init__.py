@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .backend import KubeflowBackend
 from .connect import cluster_backend, kubeflow_backend
-from .sign_in import BearerToken, sign_in_method
+from .sign_in import BearerToken, kubeconfig_sign_in, sign_in_method
 from .tls import Certificates
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Certificates",
     "KubeflowBackend",
     "cluster_backend",
+    "kubeconfig_sign_in",
     "kubeflow_backend",
     "sign_in_method",
 ]

@@ -49,6 +49,18 @@ class Certificates:
                 context.load_cert_chain(certificate, key, password=_no_passphrase)
         return context
 
+    @contextlib.contextmanager
+    def on_disk(self) -> Iterator[Certificates]:
+        """The same by their paths; content lies in files of the user's alone meanwhile."""
+        with contextlib.ExitStack() as files:
+
+            def path(given: str | bytes | None) -> str | None:
+                return files.enter_context(_file(given)) if given else None
+
+            yield Certificates(
+                path(self.ca), path(self.client_certificate), path(self.client_key), self.verified
+            )
+
 
 @functools.cache
 def default_context() -> ssl.SSLContext:
