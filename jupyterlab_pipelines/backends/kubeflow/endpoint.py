@@ -87,6 +87,16 @@ class Endpoint:
         """Closes every connection."""
         await self._client.aclose()
 
+    @property
+    def signs_in(self) -> bool:
+        """Whether requests carry anything that says who asks."""
+        return self._sign_in is not None
+
+    async def sign_in(self) -> None:
+        """Signs in beforehand, should a request have to. Raises what that raises."""
+        if self._sign_in is not None:
+            await self._sign_in.headers()
+
     async def json(
         self, method: str, path: str, *, query: Query = (), body: Any = None, retries: int = RETRIES
     ) -> dict[str, Any]:
