@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +42,9 @@ VARIABLES = (
 #: Where Kubeflow's own manifests put the services.
 _API = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 _UI = "http://ml-pipeline-ui.kubeflow.svc.cluster.local"
+#: Seconds for the pod's service to take a connection, and for which it is not asked again.
+_PATIENCE = 2.0
+_ASK_AGAIN = 60.0
 _SERVICE = "{server}/api/v1/namespaces/kubeflow/services/{name}:http/proxy"
 
 
@@ -53,11 +60,17 @@ class Found:
 
 
 def find_connection() -> Found | None:
-    """The best of what there is; reads some small files, and asks nobody."""
-    for way in (_environment, _pod, _kubeconfig):
-        if (found := _tried(way)) is not None:
-            return found
-    return None
+    """The best of what there is; reads some small files, and asks nobody.
+
+    Only of two guesses, a pod's and kubeconfig's, the first is asked whether it is there at all.
+    """
+    found = _tried(_environment) or _tried(_pod)
+    if found is not None and not (found.place == "pod" and found.guessed):
+        return found
+    other = _tried(_kubeconfig)
+    if found is not None and (other is None or _is_there(_API, int(monotonic() / _ASK_AGAIN))):
+        return found
+    return other
 
 
 def in_pod() -> bool:
@@ -111,6 +124,26 @@ def _pod() -> Found | None:
         "pod",
         guessed=token is None,
     )
+
+
+@lru_cache(maxsize=1)
+def _is_there(address: str, moment: int) -> bool:
+    """Whether a service takes connections, asked once a `moment`."""
+    parts = urlsplit(address)
+    taken = threading.Event()
+
+    def ask() -> None:
+        try:
+            socket.create_connection((parts.hostname, parts.port or 80), _PATIENCE).close()
+        except OSError:
+            return
+        taken.set()
+
+    # Apart: a name server may be silent for longer than anybody would wait.
+    asking = threading.Thread(target=ask, name="pod-service", daemon=True)
+    asking.start()
+    asking.join(_PATIENCE)
+    return taken.is_set()
 
 
 def _kubeconfig() -> Found | None:

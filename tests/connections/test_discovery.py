@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from jupyterlab_pipelines.connections import Connections
+from jupyterlab_pipelines.connections import Connections, discovery
 from jupyterlab_pipelines.connections.discovery import find_connection
 from jupyterlab_pipelines.models import Connection, ConnectionState, RunQuery
 from tests.async_tests import in_loop
@@ -90,6 +90,23 @@ async def test_a_pod_without_the_token_shows_only_what_answers(pod: Path) -> Non
     assert there is not None
     assert (there.place, there.guessed) == ("pod", True)
     assert await found(Connections()) is None
+
+
+@in_loop
+async def test_a_pod_of_a_cluster_without_pipelines_has_kubeconfigs(
+    pod: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone(pod)
+    kubeconfig("https://kubernetes.example.com", {"token": "x"})
+    monkeypatch.setattr(discovery, "_API", "http://127.0.0.1:9")
+    there = find_connection()
+    assert there is not None
+    assert there.place == "kubeconfig"
+    async with serving(Cluster()) as url:
+        monkeypatch.setattr(discovery, "_API", url)
+        there = find_connection()
+        assert there is not None
+        assert there.place == "pod"
 
 
 @in_loop
@@ -186,8 +203,8 @@ def test_what_kfp_was_told_to_use_is_used(monkeypatch: pytest.MonkeyPatch) -> No
 class KubernetesApi:
     """An API server's proxy to services, asked with a token or a client certificate."""
 
-    def __init__(self, pipelines: Cluster, token: str) -> None:
-        self.token = token
+    def __init__(self, pipelines: Cluster, token: str, path: str = "") -> None:
+        self.token, self.path = token, path
         self.outside = Cluster()
         self.outside.routers.append(self.answer)
         self._inner = Endpoint(pipelines)
@@ -196,13 +213,13 @@ class KubernetesApi:
         if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
             return Answer.json({"kind": "Status", "message": "Unauthorized"}, 401)
         for name in ("ml-pipeline", "ml-pipeline-ui"):
-            prefix = f"/api/v1/namespaces/kubeflow/services/{name}:http/proxy"
+            prefix = f"{self.path}/api/v1/namespaces/kubeflow/services/{name}:http/proxy"
             if request.path.startswith(prefix):
                 inside = Request(
                     request.method, request.path[len(prefix) :], request.query, {}, request.body
                 )
                 return await self._inner.answer(inside)
-        if request.path == "/api/v1/namespaces":
+        if request.path == f"{self.path}/api/v1/namespaces":
             items = [{"metadata": {"name": name}} for name in ("default", "kubeflow")]
             return Answer.json({"kind": "NamespaceList", "items": items})
         return Answer.json({"kind": "Status", "message": "not found"}, 404)
@@ -227,12 +244,17 @@ def pipelines_with_a_run() -> Cluster:
     return cluster
 
 
+@pytest.mark.parametrize("width", [None, 64], ids=["one line", "several lines"])
 @in_loop
-async def test_kubeconfigs_cluster_is_asked_through_its_api_server(places: Path) -> None:
+async def test_kubeconfigs_cluster_is_asked_through_its_api_server(
+    width: int | None, places: Path
+) -> None:
     authority = Authority(places)
     api = KubernetesApi(pipelines_with_a_run(), "canary-kube")
     async with serving(api.outside) as plain, tls(plain, authority.server()) as url:
         ca = base64.b64encode(authority.file.read_bytes()).decode()
+        if width is not None:
+            ca = "\n".join(ca[begin : begin + width] for begin in range(0, len(ca), width)) + "\n"
         kubeconfig(url, {"token": "canary-kube"}, **{"certificate-authority-data": ca})
         connections = Connections()
         one = (await connections.list())[1]
@@ -292,8 +314,22 @@ async def test_a_client_certificate_of_kubeconfig_signs_in(places: Path) -> None
 
 
 @in_loop
+async def test_a_server_below_a_path_lists_its_namespaces_there() -> None:
+    pipelines = Cluster()
+    pipelines.multi_user = True
+    api = KubernetesApi(pipelines, "x", "/k8s/clusters/c-1")
+    async with serving(api.outside) as url:
+        kubeconfig(f"{url}/k8s/clusters/c-1", {"token": "x"})
+        connections = Connections()
+        assert (await connections.namespaces("kubeflow")).namespaces == ["default", "kubeflow"]
+        await connections.close()
+
+
+@in_loop
 async def test_a_cluster_without_pipelines_is_not_shown(places: Path) -> None:
     kubeconfig("https://127.0.0.1:9", {"token": "x"})
+    assert await found(Connections()) is None
+    kubeconfig("https://127.0.0.1:9", {}, **{"certificate-authority": "/gone/ca.crt"})
     assert await found(Connections()) is None
 
     async def nothing(request: Request) -> Answer:
