@@ -225,7 +225,7 @@ def clean_host(text: str, place: str = "host") -> str:
     reason = ""
     try:
         url = urlsplit(text.strip())
-        _ = url.port
+        port = url.port
     except ValueError:
         raise _bad("is not an address", place) from None
     if url.scheme not in ("http", "https"):
@@ -236,6 +236,8 @@ def clean_host(text: str, place: str = "host") -> str:
         reason = "must not hold ? or #: give the address of the API only"
     elif not _is_host(url.hostname or "") or re.search(r"[\s\x00-\x1f\\%]", text.strip()):
         reason = "does not name a host"
+    elif port == 0:
+        reason = "has a port that cannot be one"
     elif ".." in url.path.split("/"):
         reason = "must not hold .."
     if reason:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
+import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +43,9 @@ VARIABLES = (
 #: Where Kubeflow's own manifests put the services.
 _API = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 _UI = "http://ml-pipeline-ui.kubeflow.svc.cluster.local"
+#: Seconds for the pod's service to take a connection, and for which it is not asked again.
+_PATIENCE = 2.0
+_ASK_AGAIN = 60.0
 _SERVICE = "{server}/api/v1/namespaces/kubeflow/services/{name}:http/proxy"
 
 
@@ -53,11 +61,17 @@ class Found:
 
 
 def find_connection() -> Found | None:
-    """The best of what there is; reads some small files, and asks nobody."""
-    for way in (_environment, _pod, _kubeconfig):
-        if (found := _tried(way)) is not None:
-            return found
-    return None
+    """The best of what there is; reads some small files, and asks nobody.
+
+    Only of two guesses, a pod's and kubeconfig's, the first is asked whether it is there at all.
+    """
+    found = _tried(_environment) or _tried(_pod)
+    if found is not None and not (found.place == "pod" and found.guessed):
+        return found
+    other = _tried(_kubeconfig)
+    if found is not None and (other is None or _is_there(_API, int(monotonic() / _ASK_AGAIN))):
+        return found
+    return other
 
 
 def in_pod() -> bool:
@@ -77,17 +91,16 @@ def _environment() -> Found | None:
     endpoint = os.environ.get("KF_PIPELINES_ENDPOINT", "").strip()
     if not endpoint:
         return None
-    host = clean_host(_with_scheme(endpoint))
+    host = clean_host(_with_scheme(endpoint).partition("#")[0])  # as a browser shows the address
     ui_host = os.environ.get("KF_PIPELINES_UI_ENDPOINT", "").strip()
     token = _token_file()
-    # The default token is for the cluster: no other host is to see it unasked.
-    if token is not None and "KF_PIPELINES_SA_TOKEN_PATH" not in os.environ:
-        token = token if _in_cluster(host) else None
+    # It is for the cluster: no other host is to see it unasked.
+    token = token if _in_cluster(host) else None
     return Found(
         NewConnection(
             name=FOUND,
             host=host,
-            ui_host=clean_host(_with_scheme(ui_host)) if ui_host else "",
+            ui_host=clean_host(_with_scheme(ui_host).partition("#")[0]) if ui_host else "",
             namespace=_namespace(),
             sign_in=TokenSignIn(file=token) if token else _from_context(),
         ),
@@ -113,6 +126,26 @@ def _pod() -> Found | None:
     )
 
 
+@lru_cache(maxsize=1)
+def _is_there(address: str, moment: int) -> bool:
+    """Whether a service takes connections, asked once a `moment`."""
+    parts = urlsplit(address)
+    taken = threading.Event()
+
+    def ask() -> None:
+        try:
+            socket.create_connection((parts.hostname, parts.port or 80), _PATIENCE).close()
+        except OSError:
+            return
+        taken.set()
+
+    # Apart: a name server may be silent for longer than anybody would wait.
+    asking = threading.Thread(target=ask, name="pod-service", daemon=True)
+    asking.start()
+    asking.join(_PATIENCE)
+    return taken.is_set()
+
+
 def _kubeconfig() -> Found | None:
     """The pipelines of the cluster that kubectl would ask, through its API server."""
     cluster = current_cluster()
@@ -134,11 +167,20 @@ def _with_scheme(endpoint: str) -> str:
     """An address with its scheme; plain names of a cluster's services speak HTTP."""
     if "://" in endpoint:
         return endpoint
-    scheme = "http" if _in_cluster(f"//{endpoint}") else "https"
+    scheme = "http" if _is_service(f"//{endpoint}") else "https"
     return f"{scheme}://{endpoint}"
 
 
 def _in_cluster(host: str) -> bool:
+    """Whether an address leads to no host outside: a service's, a plain name, or a private one."""
+    name = (urlsplit(host).hostname or "").rstrip(".")
+    try:
+        return not ipaddress.ip_address(name).is_global
+    except ValueError:
+        return "." not in name or bool(re.match(r"[^.]+\.[^.]+\.svc(\.|$)", name))
+
+
+def _is_service(host: str) -> bool:
     name = urlsplit(host).hostname or ""
     return bool(re.search(r"(\.svc|\.svc\.cluster\.local)\.?$", name))
 

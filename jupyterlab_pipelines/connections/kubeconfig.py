@@ -107,6 +107,7 @@ def _content(path: Path) -> dict[str, Any]:
 def _pem(entry: dict[str, Any], name: str, folder: Path) -> str | bytes | None:
     """Content goes before a file, whose path begins at the kubeconfig's folder."""
     if data := entry.get(f"{name}-data"):
-        return base64.b64decode(str(data), validate=True)
+        # In several lines or one, as kubectl takes it.
+        return base64.b64decode("".join(str(data).split()), validate=True)
     path = entry.get(name)
     return str(folder / str(path)) if path else None

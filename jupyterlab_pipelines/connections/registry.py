@@ -53,6 +53,8 @@ _ENDS_WITH_POD = (
     "A run here ends with this notebook's pod, and can then be retried. A Kubeflow connection"
     " runs it apart from the notebook."
 )
+#: What a guessed connection is not shown in: nobody answers, or its certificates are gone.
+_USELESS = (ConnectionState.UNREACHABLE, ConnectionState.UNSUPPORTED)
 #: What is said of a guessed connection whose sign-in would run a program.
 HELD = (
     "Signing in runs the program that kubeconfig names. "
@@ -112,10 +114,10 @@ class Connections:
         health = await asyncio.gather(self._health(LOCAL), *map(self._health, known))
         connections = [_shown(LOCAL, None, health[0])]
         for (name, one), state in zip(known.items(), health[1:], strict=True):
-            if state.state is not ConnectionState.UNREACHABLE:
+            if state.state not in _USELESS:
                 self._answered.add(f"{name} {one.settings.host}")
             elif one.guessed and f"{name} {one.settings.host}" not in self._answered | self._asked:
-                continue  # a cluster without pipelines is nobody's connection
+                continue  # a cluster that is gone or has no pipelines is nobody's connection
             connections.append(_shown(name, one, state))
         self._tell(connections)
         return connections

@@ -138,7 +138,7 @@ class Settings:
     def choose_namespace(self, name: str, namespace: str) -> None:
         """Keeps the namespace that a connection is to show. Raises NotFound."""
         known = self.get(name)
-        self._store.choose_namespace(known.settings.host, namespace)
+        self._store.choose_namespace(name, known.settings.host, namespace)
         if not known.found and known.settings.namespace != namespace:
             settings = known.settings.model_copy(update={"namespace": namespace})
             self._store.change(settings)
@@ -146,7 +146,7 @@ class Settings:
     def namespaces(self, name: str) -> list[str]:
         """Those that were chosen before, where the endpoint itself lists none."""
         known = self.get(name)
-        return [one for one in self._store.load().namespaces.get(known.settings.host, []) if one]
+        return [one for one in self._store.load().chosen(name, known.settings.host) if one]
 
     def refresh_token(self, name: str, replaced: str | None) -> str:
         """The stored refresh token of an OIDC sign-in; `replaced` is kept in its place."""
@@ -208,7 +208,7 @@ class Settings:
         if found is None:
             return {}
         settings = found.settings
-        chosen = content.namespaces.get(settings.host)
+        chosen = content.chosen(FOUND, settings.host)
         if chosen:
             settings = settings.model_copy(update={"namespace": chosen[0]})
         return {FOUND: Known(settings, found.place, found.guessed, found.cluster)}

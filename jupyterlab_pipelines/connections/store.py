@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import tempfile
 import time
@@ -19,6 +20,8 @@ from ..errors import Conflict, NotFound, StoreBlocked
 from ..models import NewConnection
 from .secrets import merged, present_form, split
 from .vault import Vault, VaultLocked, os_vault
+
+logger = logging.getLogger(__name__)
 
 _NEXT_STEP = "Check the file's permissions and its disk."
 #: Seconds until a keyring that did not answer is asked again.
@@ -39,7 +42,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Content:
-    """Connections in the order of their adding, and namespaces by host, the chosen one first."""
+    """Connections in the order of their adding, and namespaces by connection, as `_key` has it."""
 
     records: tuple[Record, ...] = ()
     namespaces: dict[str, list[str]] = field(default_factory=dict)
@@ -47,6 +50,10 @@ class Content:
     def find(self, name: str) -> Record | None:
         """The connection of this name."""
         return next((one for one in self.records if one.settings.name == name), None)
+
+    def chosen(self, name: str, host: str) -> list[str]:
+        """Namespaces of a connection, the chosen one first; older files have them by host."""
+        return self.namespaces.get(_key(name, host)) or self.namespaces.get(host, [])
 
 
 class Store:
@@ -69,9 +76,12 @@ class Store:
             status = self.path.stat()
             stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
             if self._read is None or self._read[0] != stamp or self._may_unlock():
-                if os.name == "posix" and status.st_mode & 0o077:
-                    self.path.chmod(0o600)
+                left_open = self._left_open(status.st_mode)
                 self._read = (stamp, self._parsed())
+                if left_open and any(_in_file(one) for one in self._read[1].records):
+                    logger.warning(
+                        "%s holds secrets that others can read: %s.", self.path, left_open
+                    )
         except FileNotFoundError:
             return Content()
         except OSError as error:
@@ -114,12 +124,12 @@ class Store:
             self._write(replace(known, records=records))
             self._forget(gone)
 
-    def choose_namespace(self, host: str, namespace: str) -> None:
-        """Keeps the namespace that is to be shown of a host; an empty one is its default."""
+    def choose_namespace(self, name: str, host: str, namespace: str) -> None:
+        """Keeps the namespace that a connection is to show; an empty one is its default."""
         with self._exclusive():
             known = self.load()
-            others = [one for one in known.namespaces.get(host, []) if one != namespace]
-            chosen = {**known.namespaces, host: [namespace, *others][:50]}
+            others = [one for one in known.chosen(name, host) if one != namespace]
+            chosen = {**known.namespaces, _key(name, host): [namespace, *others][:50]}
             self._write(replace(known, namespaces=chosen))
 
     # --- secrets -------------------------------------------------------------------------------
@@ -167,13 +177,23 @@ class Store:
 
     # --- the file ------------------------------------------------------------------------------
 
+    def _left_open(self, mode: int) -> str:
+        """Closes the file to others; else why not, as where it is another user's or read-only."""
+        if os.name != "posix" or not mode & 0o077:
+            return ""
+        try:
+            self.path.chmod(0o600)
+        except OSError as error:
+            return error.strerror or "it cannot be closed to them"
+        return ""
+
     def _parsed(self) -> Content:
         try:
             content = json.loads(self.path.read_bytes())
             records = tuple(self._opened(record) for record in content["connections"])
             namespaces = {
-                str(host): [str(one) for one in names]
-                for host, names in content.get("namespaces", {}).items()
+                str(key): [str(one) for one in names]
+                for key, names in content.get("namespaces", {}).items()
             }
         except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
             # Neither the text nor pydantic's message may be shown: both hold secrets.
@@ -214,6 +234,16 @@ class Store:
             raise StoreBlocked(
                 f"{self.path} cannot be written: {error.strerror}.", next_step=_NEXT_STEP
             ) from error
+
+
+def _key(name: str, host: str) -> str:
+    """A connection at a host: the same name elsewhere has other namespaces."""
+    return f"{name} {host}"
+
+
+def _in_file(record: Record) -> bool:
+    """Whether its secrets are in the file itself."""
+    return not record.vault and bool(split(record.settings)[1])
 
 
 def _unknown(name: str) -> NotFound:

@@ -205,6 +205,27 @@ def test_a_file_that_others_may_read_is_closed_to_them() -> None:
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
 
 
+def test_a_file_that_cannot_be_closed_to_others_is_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(path: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    store = Store(connections_file())
+    store.add(new())
+    store.path.chmod(0o644)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "chmod", refused)
+        assert stored(Store(store.path)) == ["team"]
+        assert not caplog.records
+    store.add(new("other", sign_in=token(CANARY)))
+    store.path.chmod(0o644)
+    monkeypatch.setattr(Path, "chmod", refused)
+    assert stored(Store(store.path)) == ["team", "other"]
+    assert "others can read" in caplog.text
+    assert CANARY not in caplog.text
+
+
 def test_processes_see_each_others_changes() -> None:
     first, second = Store(connections_file()), Store(connections_file())
     first.add(new("a"))
@@ -495,6 +516,7 @@ def test_a_host_is_an_address(text: str, host: str) -> None:
         "http://2130706433",
         "http://[::1",
         "http://host:port",
+        "http://localhost:0",
         "javascript:alert(1)",
     ],
 )

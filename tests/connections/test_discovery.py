@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from jupyterlab_pipelines import client
-from jupyterlab_pipelines.connections import Connections
+from jupyterlab_pipelines.connections import Connections, discovery
 from jupyterlab_pipelines.connections.discovery import find_connection
 from jupyterlab_pipelines.models import Connection, ConnectionState, RunQuery
 from tests.async_tests import in_loop
@@ -95,6 +95,23 @@ async def test_a_pod_without_the_token_shows_only_what_answers(pod: Path) -> Non
 
 
 @in_loop
+async def test_a_pod_of_a_cluster_without_pipelines_has_kubeconfigs(
+    pod: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone(pod)
+    kubeconfig("https://kubernetes.example.com", {"token": "x"})
+    monkeypatch.setattr(discovery, "_API", "http://127.0.0.1:9")
+    there = find_connection()
+    assert there is not None
+    assert there.place == "kubeconfig"
+    async with serving(Cluster()) as url:
+        monkeypatch.setattr(discovery, "_API", url)
+        there = find_connection()
+        assert there is not None
+        assert there.place == "pod"
+
+
+@in_loop
 async def test_the_projected_token_reaches_the_api_and_is_read_for_each_request(
     pod: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +142,7 @@ async def test_the_projected_token_reaches_the_api_and_is_read_for_each_request(
     [
         ("https://kubeflow.example.com/pipeline/", "https://kubeflow.example.com/pipeline"),
         ("kubeflow.example.com/pipeline", "https://kubeflow.example.com/pipeline"),
+        ("https://h.example.com/pipeline/#/runs", "https://h.example.com/pipeline"),
         ("ml-pipeline.ns.svc:8888", "http://ml-pipeline.ns.svc:8888"),
         ("ml-pipeline.ns.svc.cluster.local:8888", "http://ml-pipeline.ns.svc.cluster.local:8888"),
     ],
@@ -154,8 +172,14 @@ def test_the_pods_token_is_not_sent_to_another_place(
     for endpoint, method in (
         ("https://kubeflow.example.com", "none"),
         ("https://svc.cluster.local.evil.example.com", "none"),
+        ("http://kubeflow.example.com", "none"),
+        ("http://93.184.216.34", "none"),
         ("http://ml-pipeline.kubeflow.svc:8888", "token"),
+        ("http://ml-pipeline.kubeflow.svc.corp.internal:8888", "token"),
+        ("http://ml-pipeline:8888", "token"),
+        ("http://10.1.2.3:8888", "token"),
     ):
+        monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(pod))  # as the PodDefault does
         monkeypatch.setenv("KF_PIPELINES_ENDPOINT", endpoint)
         there = find_connection()
         assert there is not None
@@ -188,8 +212,8 @@ def test_what_kfp_was_told_to_use_is_used(monkeypatch: pytest.MonkeyPatch) -> No
 class KubernetesApi:
     """An API server's proxy to services, asked with a token or a client certificate."""
 
-    def __init__(self, pipelines: Cluster, token: str) -> None:
-        self.token = token
+    def __init__(self, pipelines: Cluster, token: str, path: str = "") -> None:
+        self.token, self.path = token, path
         self.outside = Cluster()
         self.outside.routers.append(self.answer)
         self._inner = Endpoint(pipelines)
@@ -198,13 +222,13 @@ class KubernetesApi:
         if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
             return Answer.json({"kind": "Status", "message": "Unauthorized"}, 401)
         for name in ("ml-pipeline", "ml-pipeline-ui"):
-            prefix = f"/api/v1/namespaces/kubeflow/services/{name}:http/proxy"
+            prefix = f"{self.path}/api/v1/namespaces/kubeflow/services/{name}:http/proxy"
             if request.path.startswith(prefix):
                 inside = Request(
                     request.method, request.path[len(prefix) :], request.query, {}, request.body
                 )
                 return await self._inner.answer(inside)
-        if request.path == "/api/v1/namespaces":
+        if request.path == f"{self.path}/api/v1/namespaces":
             items = [{"metadata": {"name": name}} for name in ("default", "kubeflow")]
             return Answer.json({"kind": "NamespaceList", "items": items})
         return Answer.json({"kind": "Status", "message": "not found"}, 404)
@@ -229,12 +253,17 @@ def pipelines_with_a_run() -> Cluster:
     return cluster
 
 
+@pytest.mark.parametrize("width", [None, 64], ids=["one line", "several lines"])
 @in_loop
-async def test_kubeconfigs_cluster_is_asked_through_its_api_server(places: Path) -> None:
+async def test_kubeconfigs_cluster_is_asked_through_its_api_server(
+    width: int | None, places: Path
+) -> None:
     authority = Authority(places)
     api = KubernetesApi(pipelines_with_a_run(), "canary-kube")
     async with serving(api.outside) as plain, tls(plain, authority.server()) as url:
         ca = base64.b64encode(authority.file.read_bytes()).decode()
+        if width is not None:
+            ca = "\n".join(ca[begin : begin + width] for begin in range(0, len(ca), width)) + "\n"
         kubeconfig(url, {"token": "canary-kube"}, **{"certificate-authority-data": ca})
         connections = Connections()
         one = (await connections.list())[1]
@@ -316,8 +345,22 @@ async def test_the_official_client_goes_through_the_api_server_too(
 
 
 @in_loop
+async def test_a_server_below_a_path_lists_its_namespaces_there() -> None:
+    pipelines = Cluster()
+    pipelines.multi_user = True
+    api = KubernetesApi(pipelines, "x", "/k8s/clusters/c-1")
+    async with serving(api.outside) as url:
+        kubeconfig(f"{url}/k8s/clusters/c-1", {"token": "x"})
+        connections = Connections()
+        assert (await connections.namespaces("kubeflow")).namespaces == ["default", "kubeflow"]
+        await connections.close()
+
+
+@in_loop
 async def test_a_cluster_without_pipelines_is_not_shown(places: Path) -> None:
     kubeconfig("https://127.0.0.1:9", {"token": "x"})
+    assert await found(Connections()) is None
+    kubeconfig("https://127.0.0.1:9", {}, **{"certificate-authority": "/gone/ca.crt"})
     assert await found(Connections()) is None
 
     async def nothing(request: Request) -> Answer:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
 from jupyterlab_pipelines.connections import Connections
+from jupyterlab_pipelines.connections.places import connections_file
 from jupyterlab_pipelines.errors import BadInput, Forbidden
 from jupyterlab_pipelines.models import (
     ConnectionState,
@@ -79,6 +81,40 @@ async def test_what_was_typed_in_is_offered_where_nobody_lists_them() -> None:
         seen = await connections.namespaces("team")
         assert (seen.namespaces, seen.current) == (["team-a", "team-b"], "team-a")
         assert seen.multi_user
+        await connections.close()
+
+
+@in_loop
+async def test_connections_to_one_host_have_namespaces_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster, _ = team()
+    async with serving(cluster) as url:
+        monkeypatch.setenv("KF_PIPELINES_ENDPOINT", url)
+        connections = Connections()
+        for name in ("alice", "bob"):
+            await connections.add(NewConnection(name=name, host=url, namespace=name))
+        await connections.choose_namespace("alice", "alice-private")
+        listed = {one.name: one.namespace for one in await connections.list()}
+        assert (listed["alice"], listed["kubeflow"]) == ("alice-private", "")
+        assert (await connections.namespaces("bob")).namespaces == ["bob"]
+        assert "alice-private" in (await connections.namespaces("alice")).namespaces
+        await connections.choose_namespace("kubeflow", "team-a")
+        await connections.close()
+        again = Connections()
+        assert {one.name: one.namespace for one in await again.list()}["kubeflow"] == "team-a"
+        await again.close()
+
+
+@in_loop
+async def test_namespaces_that_an_older_file_has_by_host_are_still_offered() -> None:
+    cluster, _ = team()
+    async with serving(cluster) as url:
+        connections = Connections()
+        await connections.add(NewConnection(name="team", host=url, namespace="team-a"))
+        content = json.loads(connections_file().read_text())
+        connections_file().write_text(json.dumps({**content, "namespaces": {url: ["team-b"]}}))
+        assert (await connections.namespaces("team")).namespaces == ["team-a", "team-b"]
         await connections.close()
 
 

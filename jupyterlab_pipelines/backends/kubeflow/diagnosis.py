@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from ...errors import BadInput, Forbidden, NotFound, PipelinesError, SignInNeeded, UpstreamTimeout
+from ...errors import (
+    BadInput,
+    Forbidden,
+    NotFound,
+    PipelinesError,
+    SignInNeeded,
+    Unreachable,
+    UpstreamTimeout,
+)
 from ...models import ConnectionStep, ConnectionTest
 from . import failures, namespaces
 from .endpoint import Endpoint
 from .listing import RUNS
+
+T = TypeVar("T")
 
 _TITLES = {
     "name": "The host's name is known",
@@ -32,11 +43,17 @@ _HEALTH = frozenset({"multi_user", "commit_sha", "tag_name", "apiServerReady"})
 _ANY_NAMESPACE = "kubeflow"
 #: Seconds for one answer.
 PATIENCE = 10.0
+#: Seconds for a sign-in: a command, or a token endpoint that is silent, is told of by name before.
+SIGN_IN_PATIENCE = failures.IDLE_TIMEOUT + 5.0
+#: Where Kubeflow's gateway has the API, below the dashboard.
+_BELOW = "/pipeline"
+#: What a page holds that asks to sign in; the dashboard's page has none of it.
+_LOGIN = re.compile(rb"<form|password|/auth/|/oauth2/|log[ -]?in|sign[ -]?in", re.IGNORECASE)
 _ADDRESS = "Check the address, and that this server may reach it."
 
 
 async def look(api: Endpoint, ui: Endpoint, namespace: str) -> ConnectionTest:
-    """Tries each step until one fails; never raises, and asks for each thing once."""
+    """Tries each step until one fails; never raises, and asks for little twice."""
     result = ConnectionTest(ok=True, steps=[])
     found: dict[str, ConnectionStep] = {}
     for part in (_network(api), _service(api, namespace, result), _ui(api, ui)):
@@ -127,20 +144,17 @@ async def _service(
     api: Endpoint, namespace: str, result: ConnectionTest
 ) -> AsyncIterator[ConnectionStep]:
     """Sign-in, API and permission; the first two are only sure once runs were asked for."""
-    try:
-        health = await _asked(api, namespaces.HEALTH)
-    except (SignInNeeded, Forbidden) as error:
-        yield _failed("sign_in", error.message, error.next_step)
+    if (failed := await _entering(api)) is not None:
+        yield failed
         return
+    try:
+        health = await _health(api)
     except PipelinesError as error:
-        if "certificate" in error.message:  # TLS 1.3 asks for a client's only now
-            yield _failed("tls", error.message, _tls_step(error.message))
-        else:
-            yield _failed("api", error.message, _api_step(api, error))
+        yield await _no_health(api, error)
         return
     if not _HEALTH & health.keys():
         message = f"{api.host} answers, but not as Kubeflow Pipelines does."
-        yield _failed("api", message, _api_step(api, None))
+        yield _failed("api", message, await _api_step(api))
         return
     refusal = await _refusal(api, namespace)
     unnamed = isinstance(refusal, BadInput) and not namespace
@@ -157,6 +171,71 @@ async def _service(
     with suppress(PipelinesError):
         result.namespaces = (await namespaces.read(api, namespace)).namespaces
     yield _permission(refusal, namespace, result.namespaces)
+
+
+async def _entering(api: Endpoint) -> ConnectionStep | None:
+    """Signs in, which others than the API may have a part in; the step that fails, if one does.
+
+    Somebody unknown asks first: a sign-in would wait for a silent host, and follow one that moved.
+    """
+    if not api.signs_in:
+        return None
+    unknown = Endpoint(api.host, tls=api.tls)
+    try:
+        await _asked(unknown, namespaces.HEALTH)
+    except PipelinesError as error:
+        if isinstance(error, UpstreamTimeout) or _moved(api, error):
+            return _failed("api", error.message, error.next_step)
+    finally:
+        await unknown.close()
+    try:
+        await _within(api.sign_in(), SIGN_IN_PATIENCE, "The sign-in")
+    except PipelinesError as error:
+        refused = isinstance(error, SignInNeeded)
+        if not refused and error.message.startswith((f"{api.host} ", f"{api.host}/apis/")):
+            return await _no_health(api, error)
+        next_step = _ADDRESS if isinstance(error, Unreachable) else error.next_step
+        return _failed("sign_in", error.message, next_step)
+    return None
+
+
+async def _health(api: Endpoint) -> dict[str, Any]:
+    """The health; nothing where there is a page instead that asks for no sign-in."""
+    with suppress(Forbidden):  # a login's page too, which is told from the API's word below
+        asking = api.text("GET", namespaces.HEALTH, retries=0, html=True)
+        text = await _within(asking, PATIENCE, api.host)
+        if not text.lstrip().startswith(b"<"):
+            return api.parsed(text)
+        if not _LOGIN.search(text) or await _is_below(api):
+            return {}
+    return await _asked(api, namespaces.HEALTH)
+
+
+async def _is_below(api: Endpoint) -> bool:
+    """Whether the API is where Kubeflow's gateway has it, and the path was left out."""
+    if urlsplit(api.host).path:
+        return False
+    try:
+        return bool(_HEALTH & (await _asked(api, _BELOW + namespaces.HEALTH)).keys())
+    except PipelinesError:
+        return False
+
+
+async def _no_health(api: Endpoint, error: PipelinesError) -> ConnectionStep:
+    """The step that fails where the health is not told."""
+    if isinstance(error, (SignInNeeded, Forbidden)):
+        return _failed("sign_in", error.message, error.next_step)
+    # TLS 1.3 asks for a client's certificate only now.
+    if isinstance(error, Unreachable) and "certificate" in error.message:
+        return _failed("tls", error.message, _tls_step(error.message))
+    if error.http_status in (503, 504) or _moved(api, error):
+        return _failed("api", error.message, error.next_step)
+    return _failed("api", error.message, await _api_step(api))
+
+
+def _moved(api: Endpoint, error: PipelinesError) -> bool:
+    """Whether the host leads to another scheme of its own, which is no sign-in."""
+    return error.http_status == 502 and error.message.startswith(f"{api.host} redirects to ")
 
 
 async def _refusal(api: Endpoint, namespace: str) -> PipelinesError | None:
@@ -192,21 +271,26 @@ async def _asked(
     endpoint: Endpoint, path: str, query: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Any]:
     """One answer, signed in for if need be; somebody waits for it. Raises our errors."""
-    asking = endpoint.json("GET", path, query=query, retries=0)
+    return await _within(
+        endpoint.json("GET", path, query=query, retries=0), PATIENCE, endpoint.host
+    )
+
+
+async def _within(asking: Awaitable[T], seconds: float, who: str) -> T:
     try:
-        return await asyncio.wait_for(asking, PATIENCE)
+        return await asyncio.wait_for(asking, seconds)
     except asyncio.TimeoutError:
         raise UpstreamTimeout(
-            f"{endpoint.host} has not answered for {PATIENCE:.0f} s.",
+            f"{who} has not answered for {seconds:.0f} s.",
             next_step="Check that it is up, and try again.",
         ) from None
 
 
-def _api_step(api: Endpoint, error: PipelinesError | None) -> str:
-    if error is not None and error.http_status in (503, 504):
-        return error.next_step
+async def _api_step(api: Endpoint) -> str:
+    if await _is_below(api):
+        return f"The API is at {api.host}{_BELOW}: change the connection's host to that."
     if not urlsplit(api.host).path:
-        return f"The API may be below a path: try {api.host}/pipeline."
+        return f"The API may be below a path: try {api.host}{_BELOW}."
     return "Give the address before /apis, as in https://kubeflow.example.com/pipeline."
 
 

@@ -96,6 +96,16 @@ class Endpoint:
         while self._under_way or time.monotonic() - self._left < seconds:  # noqa: ASYNC110
             await asyncio.sleep(seconds / 5)
 
+    @property
+    def signs_in(self) -> bool:
+        """Whether requests carry anything that says who asks."""
+        return self._sign_in is not None
+
+    async def sign_in(self) -> None:
+        """Signs in beforehand, should a request have to. Raises what that raises."""
+        if self._sign_in is not None:
+            await self._sign_in.headers()
+
     async def json(
         self, method: str, path: str, *, query: Query = (), body: Any = None, retries: int = RETRIES
     ) -> dict[str, Any]:

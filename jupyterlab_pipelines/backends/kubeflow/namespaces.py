@@ -46,8 +46,9 @@ async def default_experiment(endpoint: Endpoint, namespace: str) -> str:
 
 async def _listed(endpoint: Endpoint) -> set[str]:
     """What the first of those who may know says; nothing where none does."""
-    through_kubernetes = _PROXY in urlsplit(endpoint.host).path
-    for path in ("/api/v1/namespaces",) if through_kubernetes else _DASHBOARD:
+    # Kubernetes may itself be below a path, as Rancher has its clusters.
+    server, through_kubernetes, _ = urlsplit(endpoint.host).path.partition(_PROXY)
+    for path in (server + _PROXY.rstrip("/"),) if through_kubernetes else _DASHBOARD:
         try:
             # A page there is somebody else's, not a sign-in: the API has answered before.
             answer = await endpoint.value("GET", path, retries=0, html=True, at_origin=True)

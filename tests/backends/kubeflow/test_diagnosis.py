@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from jupyterlab_pipelines.backends.kubeflow import diagnosis, kubeflow_backend
+from jupyterlab_pipelines.backends.kubeflow import diagnosis, failures, kubeflow_backend
+from jupyterlab_pipelines.backends.kubeflow.sign_in import command
 from jupyterlab_pipelines.errors import BadInput
 from jupyterlab_pipelines.models import ConnectionStep, ConnectionTest, NewConnection, RunQuery
 from tests.async_tests import in_loop
@@ -270,6 +271,99 @@ async def test_an_endpoint_that_says_nothing(monkeypatch: pytest.MonkeyPatch) ->
     async with fault_server(sends(b"", linger=30)) as (host, _):
         failed = failure(await look(host))
         assert (failed.name, "has not answered" in failed.message) == ("api", True)
+
+
+@in_loop
+async def test_a_token_endpoint_that_fails_is_the_sign_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "IDLE_TIMEOUT", 0.3)
+    monkeypatch.setattr(diagnosis, "PATIENCE", 0.2)  # what the API has
+    error = sends(http(b"oops", status="500 Internal Server Error"))
+    for answer, said in ((error, "HTTP 500"), (sends(b"", linger=30), "has not answered")):
+        async with serving(Cluster()) as url, fault_server(answer) as (tokens, _):
+            failed = failure(await look(url, sign_in=oidc(tokens)))
+            assert failed.name == "sign_in"
+            assert f"{tokens}/token" in failed.message
+            assert said in failed.message
+    async with serving(Cluster()) as url:
+        failed = failure(await look(url, sign_in=oidc(tokens)))
+        assert (failed.name, f"{tokens}/token cannot be reached" in failed.message) == (
+            "sign_in",
+            True,
+        )
+
+
+def oidc(host: str) -> dict[str, str]:
+    return {
+        "method": "oidc",
+        "token_url": f"{host}/token",
+        "client_id": "pipelines",
+        "client_secret": CANARY,
+    }
+
+
+@in_loop
+async def test_a_command_that_does_not_end_is_the_sign_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "COMMAND_TIMEOUT", 0.5)
+    monkeypatch.setattr(diagnosis, "PATIENCE", 0.5)
+    async with serving(Cluster()) as url:
+        failed = failure(await look(url, sign_in={"method": "token", "command": "sleep 60"}))
+        assert (failed.name, "command failed: it took longer" in failed.message) == (
+            "sign_in",
+            True,
+        )
+
+
+@pytest.mark.parametrize("sign_in", [{"method": "none"}, TOKEN, DEX], ids=lambda one: one["method"])
+@in_loop
+async def test_a_host_that_moved_to_https_is_told_to_be_there(
+    sign_in: dict[str, str], tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    gateway = Gateway(Cluster())
+
+    async def moved(request: Request) -> Answer:
+        return Answer(301, b"", {"Location": f"{secure}{request.path}"})
+
+    door = Cluster()
+    door.routers.append(moved)
+    async with (
+        serving(gateway.outside) as plain,
+        tls(plain, authority.server()) as secure,
+        serving(door) as url,
+    ):
+        host = url.replace("127.0.0.1", "localhost")
+        failed = failure(await look(host, sign_in=sign_in, ca_file=str(authority.file)))
+        assert (failed.name, "to one of https://" in failed.next_step) == ("api", True)
+        assert gateway.logins == 0
+
+
+@pytest.mark.parametrize("method", ["cookie", "dex"])
+@in_loop
+async def test_a_path_that_was_left_out_is_found(method: str) -> None:
+    gateway = Gateway(Cluster())
+    gateway.sessions.add("good")
+    cookie = {"method": "cookie", "cookie": "_oauth2_proxy=good"}
+    async with serving(gateway.outside) as url:
+        failed = failure(await look(url, sign_in=cookie if method == "cookie" else DEX))
+        assert failed.name == "api"
+        assert f"The API is at {url}/pipeline" in failed.next_step
+        failed = failure(await look(f"{url}/other", sign_in=cookie))
+        assert (failed.name, "before /apis" in failed.next_step) == ("api", True)
+        gateway.ended = "page"
+        cookie["cookie"] = "_oauth2_proxy=over"
+        assert failure(await look(url, sign_in=cookie)).name == "sign_in"
+
+
+@in_loop
+async def test_what_an_api_says_of_certificates_is_not_of_its_own() -> None:
+    async def broken(request: Request) -> Answer:
+        return Answer.json({"message": "x509: certificate signed by unknown authority"}, 500)
+
+    cluster = Cluster()
+    cluster.routers.append(broken)
+    async with serving(cluster) as url:
+        failed = failure(await look(url))
+        assert (failed.name, "x509" in failed.message) == ("api", True)
 
 
 @in_loop
