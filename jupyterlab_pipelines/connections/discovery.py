@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 import os
 import re
 import socket
@@ -30,6 +31,8 @@ from ..models import (
 )
 from .checked import clean_host
 from .kubeconfig import Cluster, current_cluster
+
+logger = logging.getLogger(__name__)
 
 #: The name of the connection that is found.
 FOUND = "kubeflow"
@@ -86,13 +89,29 @@ def _tried(way: Callable[[], Found | None]) -> Found | None:
         return None
 
 
+def _address(variable: str) -> str:
+    """The address that a variable gives, also as a browser shows it; empty where it gives none."""
+    given = os.environ.get(variable, "").strip()
+    if not given:
+        return ""
+    try:
+        return clean_host(_with_scheme(given).partition("#")[0])
+    except BadInput as error:
+        _left_out(variable, error.problems[0].message)
+        return ""
+
+
+@lru_cache(maxsize=8)
+def _left_out(variable: str, reason: str) -> None:
+    """Said once: it is looked at again and again."""
+    logger.warning("%s is left out: it %s.", variable, reason)
+
+
 def _environment() -> Found | None:
     """`KF_PIPELINES_ENDPOINT`, signed in as the pod or as `kfp.Client` was told to."""
-    endpoint = os.environ.get("KF_PIPELINES_ENDPOINT", "").strip()
-    if not endpoint:
+    host = _address("KF_PIPELINES_ENDPOINT")
+    if not host:
         return None
-    host = clean_host(_with_scheme(endpoint).partition("#")[0])  # as a browser shows the address
-    ui_host = os.environ.get("KF_PIPELINES_UI_ENDPOINT", "").strip()
     token = _token_file()
     # It is for the cluster: no other host is to see it unasked.
     token = token if _in_cluster(host) else None
@@ -100,7 +119,7 @@ def _environment() -> Found | None:
         NewConnection(
             name=FOUND,
             host=host,
-            ui_host=clean_host(_with_scheme(ui_host).partition("#")[0]) if ui_host else "",
+            ui_host=_address("KF_PIPELINES_UI_ENDPOINT"),
             namespace=_namespace(),
             sign_in=TokenSignIn(file=token) if token else _from_context(),
         ),

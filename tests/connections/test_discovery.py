@@ -160,10 +160,21 @@ def test_the_endpoint_of_the_environment(
 
 @pytest.mark.parametrize("endpoint", ["user:secret@host", "ftp://host", "https://", "a b"])
 def test_an_endpoint_that_is_none_is_passed_over(
-    endpoint: str, monkeypatch: pytest.MonkeyPatch
+    endpoint: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    discovery._left_out.cache_clear()
     monkeypatch.setenv("KF_PIPELINES_ENDPOINT", endpoint)
-    assert find_connection() is None
+    for _ in range(3):
+        assert find_connection() is None
+    (said,) = caplog.messages
+    assert said.startswith("KF_PIPELINES_ENDPOINT is left out")
+    assert "secret" not in said
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "https://kubeflow.example.com")
+    monkeypatch.setenv("KF_PIPELINES_UI_ENDPOINT", endpoint)
+    there = find_connection()
+    assert there is not None
+    assert there.settings.ui_host == ""
+    assert "KF_PIPELINES_UI_ENDPOINT is left out" in caplog.messages[-1]
 
 
 def test_the_pods_token_is_not_sent_to_another_place(
