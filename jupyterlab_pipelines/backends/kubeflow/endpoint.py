@@ -46,7 +46,7 @@ _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 @dataclass(frozen=True)
 class _Request:
-    """A request before it is signed; `html` and `download` as in `Endpoint.open`."""
+    """A request before it is signed; `html`, `download` and `idle` as in `Endpoint.open`."""
 
     method: str
     url: str
@@ -55,6 +55,7 @@ class _Request:
     content: bytes | AsyncIterator[bytes]
     html: bool
     download: bool
+    idle: float | None
 
 
 class Endpoint:
@@ -82,7 +83,6 @@ class Endpoint:
         self._left = time.monotonic()
         self._client = httpx.AsyncClient(
             transport=transport or AiohttpTransport(self.tls),
-            timeout=failures.timeout(),
             follow_redirects=False,
         )
 
@@ -181,12 +181,14 @@ class Endpoint:
         html: bool = False,
         at_origin: bool = False,
         download: bool = False,
+        idle: float | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """An answer whose body is still to be read; any status but a sign-in's is returned.
 
         Only a GET is ever sent twice. `html` says that a page is what is asked for; else one is
         taken for a login. `at_origin` leaves the path of the host out. `download`: the body may be
-        large, and is wanted to its end. What breaks while it is read is raised as our error too.
+        large, and is wanted to its end. `idle`: how many seconds silence may last, if not as usual.
+        What breaks while the body is read is raised as our error too.
         """
         request = _Request(
             method,
@@ -196,6 +198,7 @@ class Endpoint:
             content,
             html,
             download,
+            idle,
         )
         self._under_way += 1
         try:
@@ -203,7 +206,7 @@ class Endpoint:
             try:
                 if (error := self._signed_out(response, html=html)) is not None:
                     raise error
-                with self._as_errors(method):
+                with self._as_errors(request):
                     yield response
             finally:
                 await response.aclose()
@@ -232,7 +235,7 @@ class Endpoint:
         while True:
             signed = {} if self._sign_in is None else await self._sign_in.headers()
             try:
-                with self._as_errors(request.method):
+                with self._as_errors(request):
                     response = await self._send(request, signed)
             except BadUpstream:
                 if not again or attempt >= retries:
@@ -277,6 +280,7 @@ class Endpoint:
             # Unpacked bytes have lengths and ranges that can be passed on.
             headers={"Accept-Encoding": "identity", **request.headers, **signed},
             content=request.content or None,
+            timeout=failures.timeout(request.idle),
             extensions={"download": request.download},
         )
         return await self._client.send(built, stream=True)
@@ -320,8 +324,8 @@ class Endpoint:
             return "Change the connection: choose how to sign in, for instance by a token."
         return self._sign_in.next_step
 
-    def _as_errors(self, method: str) -> AsErrors:
-        return AsErrors(self.host, method)
+    def _as_errors(self, request: _Request) -> AsErrors:
+        return AsErrors(self.host, request.method, request.idle)
 
     def _not_json(self, text: bytes) -> BadUpstream:
         return BadUpstream(

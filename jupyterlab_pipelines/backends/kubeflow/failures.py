@@ -39,17 +39,18 @@ ERRORS: Mapping[int, type[PipelinesError]] = {
 }
 
 
-def timeout() -> httpx.Timeout:
+def timeout(idle: float | None = None) -> httpx.Timeout:
     """The limits as httpx takes them."""
-    return httpx.Timeout(IDLE_TIMEOUT, connect=CONNECT_TIMEOUT)
+    return httpx.Timeout(idle or IDLE_TIMEOUT, connect=CONNECT_TIMEOUT)
 
 
 class AsErrors:
     """Turns httpx's errors into ours; its texts, which may hold headers, are left behind."""
 
-    def __init__(self, host: str, method: str) -> None:
+    def __init__(self, host: str, method: str, idle: float | None = None) -> None:
         self._host = host
         self._method = method
+        self._idle = idle or IDLE_TIMEOUT
 
     def __enter__(self) -> None:
         return None
@@ -65,7 +66,7 @@ class AsErrors:
         if isinstance(error, httpx.TimeoutException):
             sent = self._method != "GET"
             raise UpstreamTimeout(
-                f"{host} has not answered for {IDLE_TIMEOUT:.0f} s.",
+                f"{host} has not answered for {self._idle:.0f} s.",
                 next_step="It may have been done all the same: refresh before you try again."
                 if sent
                 else None,

@@ -12,6 +12,9 @@ from .api_paths import verbs_of
 from .endpoint import Endpoint, opened_body
 
 _PLAIN = re.compile(r"/apis/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
+_VISUALIZATIONS = "/apis/v1beta1/visualizations/"
+#: Seconds that a visualization may take: the server's own limit is 100.
+_DRAWING = 110.0
 _REQUEST_HEADERS = ("accept", "content-type", "content-length", "range", "if-range")
 
 
@@ -27,7 +30,8 @@ async def pass_through(endpoint: Endpoint, request: ApiRequest) -> ApiResponse:
         return _not_allowed(method, verbs)
     given = {name.lower(): value for name, value in request.headers.items()}
     headers = {name: given[name] for name in _REQUEST_HEADERS if name in given}
-    opened = endpoint.open(method, path, request.query, headers, request.body)
+    idle = _DRAWING if path.startswith(_VISUALIZATIONS) else None
+    opened = endpoint.open(method, path, request.query, headers, request.body, idle=idle)
     response = await opened.__aenter__()  # left when the body is closed
     return ApiResponse(
         response.status_code, dict(response.headers.items()), opened_body(opened, response)

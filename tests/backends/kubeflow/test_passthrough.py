@@ -13,12 +13,14 @@ import kfp_server_api.api
 import pytest
 
 from jupyterlab_pipelines.backends.base import ApiRequest
-from jupyterlab_pipelines.backends.kubeflow import BearerToken, KubeflowBackend
+from jupyterlab_pipelines.backends.kubeflow import BearerToken, KubeflowBackend, failures
 from jupyterlab_pipelines.backends.kubeflow.api_paths import verbs_of
 from jupyterlab_pipelines.backends.kubeflow.passthrough import checked_path
-from jupyterlab_pipelines.errors import BadUpstream, NotFound, SignInNeeded
+from jupyterlab_pipelines.errors import BadUpstream, NotFound, SignInNeeded, UpstreamTimeout
+from jupyterlab_pipelines.service import close_stream
 from tests.async_tests import in_loop
 from tests.backends.kubeflow.faults import fault_server, http, sends
+from tests.kubeflow import Answer, Cluster, Request, serving
 
 HOST = "https://kubeflow.example.com"
 
@@ -160,6 +162,26 @@ async def test_no_other_verb_passes(verb: str, path: str, allowed: str) -> None:
     assert (answer.status, answer.headers["Allow"]) == (405, allowed)
     assert isinstance(answer.body, bytes)
     assert json.loads(answer.body)["code"] == 12
+
+
+@in_loop
+async def test_a_visualization_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "IDLE_TIMEOUT", 0.3)
+    cluster = Cluster()
+
+    async def slowly(request: Request) -> Answer:
+        await asyncio.sleep(1)
+        return Answer.json({"html": "<p>"})
+
+    cluster.routers.append(slowly)
+    async with serving(cluster) as host:
+        backend = KubeflowBackend(host)
+        drawn = await backend.api(ApiRequest("POST", "/apis/v1beta1/visualizations/ns", body=b"{}"))
+        assert drawn.status == 200
+        await close_stream(drawn.body)
+        with pytest.raises(UpstreamTimeout, match="not answered"):
+            await backend.api(ApiRequest("POST", "/apis/v1beta1/runs", body=b"{}"))
+        await backend.close()
 
 
 @in_loop
