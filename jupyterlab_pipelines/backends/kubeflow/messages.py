@@ -7,13 +7,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from ...errors import BadUpstream
 from ...models import Run, State
 from ...pipeline_text import split
 
 T = TypeVar("T")
+
+#: What reading an answer fails with whose shape is not as expected.
+UNREADABLE = (
+    KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError,
+)  # fmt: skip
 
 _MOMENT = TypeAdapter(datetime)
 #: An enumeration makes its own list of members anew for each who asks.
@@ -25,7 +30,7 @@ def understood(host: str, what: str, reading: Callable[[], T]) -> T:
     """What `reading` makes of an answer. Raises BadUpstream where its shape is not as expected."""
     try:
         return reading()
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ValidationError) as error:
+    except UNREADABLE as error:
         raise BadUpstream(
             f"{host} answered {what} that cannot be read ({type(error).__name__}).",
             next_step="Check that the host is a Kubeflow Pipelines API of version 2.",
@@ -33,15 +38,18 @@ def understood(host: str, what: str, reading: Callable[[], T]) -> T:
 
 
 def moment(text: Any) -> datetime | None:
-    """A time in UTC; null where it is missing or the zero that stands for that."""
+    """A time in UTC; null where it is missing, none, or the zero that stands for that."""
     return _moment(text) if text else None
 
 
 @functools.lru_cache(maxsize=1024)  # the tasks of a run began and ended together
 def _moment(text: Any) -> datetime | None:
-    value = _MOMENT.validate_python(text)
-    value = value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value
-    value = value.astimezone(timezone.utc)
+    try:
+        value = _MOMENT.validate_python(text)
+        value = value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value
+        value = value.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
     return None if value <= _EPOCH else value
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from ...errors import NotFound
+from ...errors import Forbidden, NotFound
 from ...models import Run, RunGraph
 from .building import built
 from .endpoint import Endpoint
@@ -33,6 +33,12 @@ _EACH = 300
 #: Seconds after which a reading goes that nobody asked for.
 _IDLE = 300.0
 _VERSIONS = 64
+#: The pipeline of a run whose version cannot be read.
+LOST = Pipeline({})
+_LOST_NOTE = (
+    "The version of the pipeline that this run is of was deleted, or you may not read it: "
+    "the graph shows only what has begun."
+)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,8 @@ class Readings:
         run = self.run(content)
         run.pipeline_name = run.pipeline_name or pipeline.name
         told = await self._sources.tell(run_id, content, look, run.state.final)
+        if pipeline is LOST:
+            told = replace(told, notes=(*told.notes, _LOST_NOTE))
         before = self._readings.get(run_id)
         if before is not None and before.reading.trace.is_of(told):
             return replace(before, at=time.monotonic())
@@ -143,7 +151,7 @@ class Readings:
                 for artifact_id, artifact in record.artifacts.items()
             },
             revision=0,
-            notes=list(reading.trace.notes),
+            notes=list(reading.notes),
         )
         before = self._readings.get(run_id)
         previous = before.graph.revision if before else 0
@@ -155,7 +163,10 @@ class Readings:
         return Kept(time.monotonic(), reading, graph)
 
     async def _pipeline_of(self, content: Mapping[str, Any]) -> Pipeline:
-        """The IR of a run, its own or that of the version it names; versions never change."""
+        """The IR of a run, its own or that of the version it names; versions never change.
+
+        `LOST` where that is deleted, or not this user's to read.
+        """
         run = self.run(content)
         version_id = run.pipeline_version_id
         spec = content.get("pipeline_spec") or {}
@@ -163,7 +174,10 @@ class Readings:
             return Pipeline(spec)
         if version_id not in self._versions:
             path = f"/apis/v2beta1/pipelines/{quote(run.pipeline_id, '')}/versions"
-            version = await self._endpoint.json("GET", f"{path}/{quote(version_id, '')}")
+            try:
+                version = await self._endpoint.json("GET", f"{path}/{quote(version_id, '')}")
+            except (NotFound, Forbidden):
+                return LOST
             _remember(self._versions, version_id, version.get("pipeline_spec") or {})
         return Pipeline(self._versions[version_id])
 

@@ -140,7 +140,6 @@ async def test_a_version_is_read_once_for_the_shape_of_its_runs() -> None:
     [
         {"tasks": "many"},
         {"tasks": [{"no": "id"}]},
-        {"tasks": [{"task_id": "1", "name": "x", "create_time": "yesterday"}]},
         {"state_history": 5},
         {"runtime_config": {"parameters": [1]}},
         {"run_details": {"task_details": [None]}},
@@ -155,6 +154,16 @@ async def test_an_answer_of_another_shape_is_bad_upstream(broken: dict[str, Any]
     cluster = Cluster(run_json("a", **broken))
     with pytest.raises(BadUpstream, match=r"https://kfp.example.com answered"):
         await cluster.backend().get_graph("a")
+
+
+@pytest.mark.parametrize("time", ["yesterday", "0001-01-01T00:00:00+10:00"])
+@in_loop
+async def test_a_time_that_is_none_takes_nothing_else_away(time: Any) -> None:
+    cluster = Cluster(
+        run_json("a", tasks=[{"task_id": "1", "name": "x", "start_time": time}], finished_at=time)
+    )
+    graph = await cluster.backend().get_graph("a")
+    assert [one.started_at for one in graph.tasks.values()] == [None]
 
 
 # --- how often it is asked ----------------------------------------------------------------------

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend
+from jupyterlab_pipelines.backends.kubeflow import graph as graph_module
+from jupyterlab_pipelines.errors import BadUpstream
 from jupyterlab_pipelines.models import RunGraph, State, TaskType
 from jupyterlab_pipelines.pipeline_text import read_pipeline
 from tests.async_tests import in_loop
-from tests.kubeflow import serving
+from tests.kubeflow import Answer, Request, serving
+from tests.kubeflow.http import DENIED, Refusal
 from tests.kubeflow.steps import Outcome, everything, unfold
 
 from .everything import compiled
@@ -22,6 +25,43 @@ EXIT = "exit-handler-1"
 UNEVEN = {f"{EXIT}/for-loop-2": Outcome(iterations=3)} | {
     f"{EXIT}/for-loop-2[{index}]/for-loop-4": Outcome(iterations=index) for index in range(3)
 }
+
+#: Two steps, the second of which reads what the first has made.
+SPEC: dict[str, Any] = {
+    "pipelineInfo": {"name": "p"},
+    "schemaVersion": "2.1.0",
+    "deploymentSpec": {"executors": {"exec": {"container": {"image": "a"}}}},
+    "components": {
+        "comp-train": {
+            "executorLabel": "exec",
+            "outputDefinitions": {
+                "artifacts": {"model": {"artifactType": {"schemaTitle": "system.Model"}}},
+                "parameters": {"loss": {"parameterType": "NUMBER_DOUBLE"}},
+            },
+        },
+        "comp-use": {"executorLabel": "exec"},
+    },
+    "root": {
+        "dag": {
+            "tasks": {
+                "train": {"componentRef": {"name": "comp-train"}},
+                "use": {
+                    "componentRef": {"name": "comp-use"},
+                    "dependentTasks": ["train"],
+                    "inputs": {
+                        "artifacts": {
+                            "model": {
+                                "taskOutputArtifact": {
+                                    "producerTask": "train", "outputArtifactKey": "model",
+                                }
+                            }
+                        }
+                    },
+                },
+            }
+        }
+    },
+}  # fmt: skip
 
 
 def specs() -> list[Any]:
@@ -93,6 +133,97 @@ async def test_a_lost_pipeline_is_drawn_by_its_records() -> None:
             assert f"{EXIT}/split:rest" in made
             edge = (f"{EXIT}/split:rest", f"{EXIT}/inner/train", "input", "rest")
             assert edge in shape(whole)[2]
+
+
+@pytest.mark.parametrize("lost", ["deleted", "forbidden"])
+@pytest.mark.parametrize("having", [*TELLING])
+@in_loop
+async def test_a_run_whose_pipelines_version_cannot_be_read_is_shown(
+    having: str, lost: str
+) -> None:
+    endpoint = endpoint_with(having)
+    cluster = endpoint.cluster
+    version = cluster.add_version(cluster.add_pipeline("p").id, "v1", SPEC)
+    run = endpoint.add(SPEC)
+    run.pipeline_id, run.version_id = version.pipeline_id, version.id
+
+    async def refuses(request: Request) -> Answer | None:
+        if f"/versions/{version.id}" in request.path:
+            raise Refusal(DENIED, "no")
+        return None
+
+    if lost == "deleted":
+        del cluster.versions[version.id]
+    else:
+        cluster.routers.insert(0, refuses)
+    async with serving(cluster) as url:
+        backend = KubeflowBackend(url)
+        graph = await backend.get_graph(run.id)
+        assert {one.id: graph.tasks[one.id].state for one in graph.topology.tasks} == {
+            "train": State.SUCCEEDED, "use": State.SUCCEEDED,
+        }  # fmt: skip
+        assert "was deleted, or you may not read it" in graph.notes[-1]
+        assert (await backend.get_graph(run.id)).revision == graph.revision
+        await backend.close()
+
+
+@in_loop
+async def test_a_component_inside_itself_is_drawn_once() -> None:
+    spec = {
+        **SPEC,
+        "components": {
+            "comp-again": {
+                "dag": {
+                    "tasks": {
+                        "flip": {"componentRef": {"name": "comp-flip"}},
+                        "again": {"componentRef": {"name": "comp-again"}},
+                    }
+                }
+            },
+            "comp-flip": {"executorLabel": "exec"},
+        },
+        "root": {"dag": {"tasks": {"again": {"componentRef": {"name": "comp-again"}}}}},
+    }
+    endpoint = Endpoint()
+    run = endpoint.cluster.add_run("c", "SUCCEEDED", spec=spec)
+    graph = await endpoint.graph(run)
+    assert {one.id for one in graph.topology.tasks} == {"again", "again/flip", "again/again"}
+
+
+@pytest.mark.parametrize(("loss", "shown"), [(float("nan"), "NaN"), (float("-inf"), "-Infinity")])
+@pytest.mark.parametrize("having", ["both", "ML Metadata"])
+@in_loop
+async def test_a_number_that_json_does_not_have_is_shown(
+    having: str, loss: float, shown: str
+) -> None:
+    endpoint = endpoint_with(having)
+    run = endpoint.add(SPEC, {"train": Outcome(parameters={"loss": loss})})
+    async with serving(endpoint.cluster) as url:
+        backend = KubeflowBackend(url)
+        assert (await backend.get_task(run.id, "train")).outputs.parameters == {"loss": shown}
+        await backend.close()
+
+
+def unread(*_: Any) -> Any:
+    raise RecursionError
+
+
+@pytest.mark.parametrize("source", ["read_metadata", "read_workflow"])
+@in_loop
+async def test_a_source_that_cannot_be_read_takes_nothing_from_the_other(
+    monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.setattr(graph_module, source, unread)
+    endpoint = endpoint_with("both")
+    graph = await endpoint.graph(endpoint.add(SPEC))
+    assert [graph.tasks[one].state for one in ("train", "use")] == [State.SUCCEEDED] * 2
+    assert "cannot be read (RecursionError)" in graph.notes[0]
+    for alone in ("ML Metadata", "the workflow"):
+        monkeypatch.setattr(graph_module, "read_metadata", unread)
+        monkeypatch.setattr(graph_module, "read_workflow", unread)
+        endpoint = endpoint_with(alone)
+        with pytest.raises(BadUpstream):
+            await endpoint.graph(endpoint.add(SPEC))
 
 
 # --- how it went --------------------------------------------------------------------------------

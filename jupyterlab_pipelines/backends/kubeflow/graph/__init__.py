@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 from weakref import ref
 
 from ....models import Progress, Run, State, TaskStatus, TaskType, Topology
+from ..messages import UNREADABLE
 from ..mlmd import Snapshot
 from .argo import read_workflow
 from .argo_v1 import read_v1
@@ -108,6 +109,8 @@ class Reading:
     pipeline: Pipeline
     topology: Topology
     records: Mapping[str, Record]
+    #: What is missing, in the user's words.
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def statuses(self) -> dict[str, TaskStatus]:
@@ -128,21 +131,47 @@ class Reading:
 def read_run(run: Run, told: Told, pipeline: Pipeline) -> Reading:
     """A run by the task API, or else by ML Metadata and Argo's workflow, each enough by itself."""
     records: dict[str, Record] = {}
+    notes = told.notes
     if told.tasks:
         records = read_tasks(told.tasks)
     else:
-        recorded = read_metadata(told.metadata, pipeline) if told.metadata else {}
-        argo = _read_argo(told.workflow, pipeline) if told.workflow else {}
-        records = merge(recorded, argo)
+        records, unread = _read_both(told, pipeline)
+        notes = (*notes, *unread)
         run.error = run.error or _reason(told.workflow, run)
     topology = draw(pipeline, records) if pipeline.known else outline(records)
     if not records:
         details = (told.content.get("run_details") or {}).get("task_details") or []
         records = read_details(details, topology.tasks)
     settle(records, pipeline, run.state if run.state.final else None)
-    reading = Reading(run, told.trace, pipeline, topology, records)
+    reading = Reading(run, told.trace, pipeline, topology, records, notes)
     run.progress = _progress(reading)
     return reading
+
+
+def _read_both(told: Told, pipeline: Pipeline) -> tuple[dict[str, Record], list[str]]:
+    """What ML Metadata and the workflow tell; one that cannot be read takes nothing from the other.
+
+    Where nothing is left, what the first one failed with is raised.
+    """
+    metadata, workflow = told.metadata, told.workflow
+    failed: dict[str, Exception] = {}
+
+    def read(source: str, way: Callable[[], dict[str, Record]]) -> dict[str, Record]:
+        try:
+            return way()
+        except UNREADABLE as error:
+            failed[source] = error
+            return {}
+
+    recorded = read("ML Metadata", lambda: read_metadata(metadata, pipeline)) if metadata else {}
+    argo = read("the workflow", lambda: _read_argo(workflow, pipeline)) if workflow else {}
+    if failed and not (recorded or argo):
+        raise next(iter(failed.values()))
+    notes = [
+        f"What {source} says cannot be read ({type(error).__name__}): something may be missing."
+        for source, error in failed.items()
+    ]
+    return merge(recorded, argo), notes
 
 
 def _read_argo(workflow: Workflow, pipeline: Pipeline) -> dict[str, Record]:

@@ -7,11 +7,13 @@ and no attempt but the last.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Value as StructValue
 
 from ....models import ArtifactRef, ArtifactStatus, Attempt, State, TaskIO, TaskStatus, TaskType
 from ..mlmd import Origin, Snapshot
@@ -304,7 +306,7 @@ def _parameters(
         key: one
         if (declared.get(key) or {}).get("parameterType") == "NUMBER_DOUBLE"
         else whole_numbers(one)
-        for key, one in MessageToDict(value.struct_value).items()
+        for key, one in _content(value.struct_value).items()
     }
 
 
@@ -328,14 +330,34 @@ def _metadata(artifact: Artifact) -> dict[str, Any]:
     }
 
 
+def _content(struct: Struct) -> dict[str, Any]:
+    return {key: _one(value) for key, value in struct.fields.items()}
+
+
+def _one(value: StructValue) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _content(value.struct_value)
+    if kind == "list_value":
+        return [_one(one) for one in value.list_value.values]
+    return None if kind in (None, "null_value") else _finite(getattr(value, kind))
+
+
+def _finite(value: Any) -> Any:
+    """The value; a number that JSON does not have, by its name."""
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
 def _plain(value: Value) -> Any:
     """A value as JSON has it; lists and structs are wrapped by the names `list` and `struct`."""
     kind = value.WhichOneof("value")
     if kind is None:
         return None
     if kind != "struct_value":
-        return getattr(value, kind)
-    content = whole_numbers(MessageToDict(value.struct_value))
+        return _finite(getattr(value, kind))
+    content = whole_numbers(_content(value.struct_value))
     if set(content) == {"list"} or set(content) == {"struct"}:
         return next(iter(content.values()))
     return content
@@ -352,4 +374,7 @@ def _number(execution: Execution, key: str) -> int | None:
 
 
 def _moment(milliseconds: int) -> datetime | None:
-    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc) if milliseconds else None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, timezone.utc) if milliseconds else None
+    except (ValueError, OverflowError, OSError):  # beyond any calendar
+        return None

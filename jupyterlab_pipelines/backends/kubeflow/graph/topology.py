@@ -12,6 +12,9 @@ from ....models import ArtifactNode, Edge, TaskNode, TaskType, Topology
 from .records import Record
 from .spec import Component, Pipeline, Source, Task, type_of
 
+#: Tasks after which no group is unfolded that nothing is told of.
+_MOST = 100_000
+
 
 def draw(pipeline: Pipeline, records: Mapping[str, Record]) -> Topology:
     """Tasks at every depth, the artifacts they make, and what travels between them."""
@@ -59,6 +62,7 @@ class _Drawing:
     def __init__(self, pipeline: Pipeline, records: Mapping[str, Record]) -> None:
         self._pipeline = pipeline
         self._records = records
+        self._begun = {record.parent for record in records.values()}
         self._iterations: dict[str, list[int]] = {}
         for record in records.values():
             if record.iteration is not None and record.parent is not None:
@@ -89,6 +93,8 @@ class _Drawing:
                 self._node(path, task, kind, task_id, component, index)
         if component.tasks is None:
             return []
+        if len(self.tasks) > _MOST or _is_inside(component, scope):
+            insides = [one for one in insides if one[0] in self._begun]
         inner = [
             _Scope(component, component.tasks, path, task, scope, index) for path, index in insides
         ]
@@ -209,6 +215,15 @@ class _Drawing:
             for index in sorted(self._iterations.get(task_id, []))
             for artifact_id in self._made(f"{task_id}[{index}]", component, source.key)
         ]
+
+
+def _is_inside(component: Component, scope: _Scope | None) -> bool:
+    """Whether a component is about to be drawn inside itself, which has no end of its own."""
+    while scope is not None:
+        if scope.component is component:
+            return True
+        scope = scope.above
+    return False
 
 
 def _share(task: Task, key: str, artifacts: list[str], index: int | None) -> list[str]:
