@@ -172,6 +172,24 @@ async def test_a_stopped_run_leaves_nothing_running() -> None:
         assert all(status.state.final for status in graph.tasks.values()), having
 
 
+@pytest.mark.parametrize(
+    "message", ["Step exceeded its deadline", "retry exceeded workflow deadline"]
+)
+@in_loop
+async def test_a_workflow_that_may_not_take_any_time_was_stopped(message: str) -> None:
+    """Kubeflow stops a run so: Argo then speaks of a deadline."""
+    outcomes = {f"{EXIT}/split": Outcome("FAILED", message, failures=("OOMKilled",))}
+    for having in ("both", "the workflow"):
+        endpoint = endpoint_with(having)
+        run = endpoint.add(compiled(), outcomes, "CANCELED")
+        assert run.workflow is not None
+        for seconds, state in ((60, State.FAILED), (0, State.CANCELED)):
+            run.workflow["spec"]["activeDeadlineSeconds"] = seconds
+            tasks = (await endpoint.graph(run)).tasks
+            assert tasks[f"{EXIT}/split"].state is tasks[EXIT].state is state, having
+        assert tasks[f"{EXIT}/split"].error is None
+
+
 @in_loop
 async def test_a_step_that_runs_is_told_apart_from_one_whose_pod_waits() -> None:
     for having in TELLING:

@@ -205,8 +205,10 @@ class _Reader:
             return
         attempts, record.pods = self._workflow.attempts(node)
         record.status.attempts = attempts
-        if attempts and attempts[-1].error and record.status.state is not State.SUCCEEDED:
-            record.status.error = attempts[-1].error
+        if attempts and record.status.state is not State.SUCCEEDED:
+            record.status.error = attempts[-1].error or record.status.error
+            if attempts[-1].state is State.CANCELED and record.status.state is State.FAILED:
+                record.status.state = State.CANCELED
         record.io = functools.partial(self._io, node)
         for one in self._references(_made(node)):
             record.artifacts[f"{record.task_id}:{one.name}"] = ArtifactStatus(

@@ -31,6 +31,10 @@ _PHASES = {
 }
 #: What Argo says of nodes that the user's stop ended.
 _STOPPED = re.compile(r"workflow shutdown with strategy|^terminated$|^Stopped with strategy", re.I)
+#: And of those whose workflow has no time left, which is how Kubeflow stops it.
+_OVERDUE = re.compile(
+    r"exceeded its deadline|^retry exceeded workflow deadline|^Deadline exceeded$"
+)
 #: What it says of a group: whom of its members to blame, by an id that nobody else sees.
 _BLAME = re.compile(r"^child '[^']*' (failed|errored)|^No more retries left$|^retry exceeded")
 
@@ -43,7 +47,7 @@ class Node:
 
     __slots__ = ("content", "id", "message", "name", "pod", "state", "template", "type")
 
-    def __init__(self, content: Mapping[str, Any]) -> None:
+    def __init__(self, content: Mapping[str, Any], stopped: bool = False) -> None:
         self.content = content
         self.id = str(content.get("id") or "")
         self.name = str(content.get("name") or "")
@@ -54,6 +58,8 @@ class Node:
         self.state = _PHASES.get(content.get("phase") or "", State.PENDING)
         if self.state is State.FAILED and _STOPPED.search(self.message):
             self.state = State.CANCELED  # by the user's stop
+        elif stopped and self.state is State.FAILED and _OVERDUE.search(self.message):
+            self.state, self.message = State.CANCELED, ""  # nobody set it a deadline
         #: The name of its pod, which its workflow gives it.
         self.pod = ""
 
@@ -147,7 +153,8 @@ class Workflow:
         found = self.status.get("nodes") or {}
         if not found and self.status.get("compressedNodes"):
             found = json.loads(_unpacked(self.status["compressedNodes"]))
-        nodes = [Node(one) for one in found.values()]
+        stopped = self.spec.get("activeDeadlineSeconds") == 0
+        nodes = [Node(one, stopped) for one in found.values()]
         for node in nodes:
             if node.type == "Pod":
                 node.pod = self._pod(node)
