@@ -8,6 +8,7 @@ from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend
 from jupyterlab_pipelines.models import RunGraph, State, TaskDetail, TaskType
 from tests.async_tests import in_loop
 from tests.kubeflow import serving
+from tests.kubeflow.argo import Nodes
 from tests.kubeflow.argo_v1 import container, dag, passing, run_workflow, task
 from tests.kubeflow.steps import Outcome
 
@@ -185,3 +186,71 @@ async def test_a_workflow_may_be_one_step() -> None:
     graph = await endpoint.graph(run)
     assert [one.id for one in graph.topology.tasks] == ["whalesay"]
     assert graph.tasks["whalesay"].error == "OOMKilled (exit code 137)"
+
+
+async def read_nodes(
+    templates: list[dict[str, Any]], nodes: Nodes, state: str = "FAILED"
+) -> RunGraph:
+    """The graph of a workflow by its nodes; the first template is its entry."""
+    phases = {"FAILED": "Failed", "RUNNING": "Running", "SUCCEEDED": "Succeeded"}
+    workflow = {
+        "metadata": {"name": nodes.workflow},
+        "spec": {"entrypoint": templates[0]["name"], "templates": templates},
+        "status": {"phase": phases[state], "nodes": nodes.made},
+    }
+    endpoint = Endpoint()
+    return await endpoint.graph(
+        endpoint.cluster.add_run("x", state, task_details=[], workflow=workflow)
+    )
+
+
+def add(
+    nodes: Nodes,
+    name: str,
+    kind: str,
+    template: str,
+    phase: str,
+    message: str = "",
+    inside: str | None = None,
+) -> None:
+    """A node by what its name adds to the workflow's, and the group that it is inside of."""
+    whole = f"{nodes.workflow}{name}"
+    node = nodes.add(name, kind, template, phase, message)
+    node |= {"id": whole, "name": whole}
+    if inside is not None:
+        node["boundaryID"] = f"{nodes.workflow}{inside}"
+
+
+@in_loop
+async def test_a_group_that_is_tried_again_shows_its_last_try() -> None:
+    nodes = Nodes("again-7sm94")
+    add(nodes, "", "DAG", "main", "Failed", message="child 'again-7sm94-1' failed")
+    add(nodes, ".train", "Retry", "sub", "Failed", message="No more retries left", inside="")
+    for number, died in enumerate(("Error (exit code 1)", "OOMKilled (exit code 137)")):
+        whole = f".train({number})"
+        add(nodes, whole, "DAG", "sub", "Failed", message="child 'x' failed", inside="")
+        add(nodes, f"{whole}.a", "Pod", "step", "Succeeded", inside=whole)
+        add(nodes, f"{whole}.b", "Pod", "step", "Failed", message=died, inside=whole)
+    sub = dag("sub", task("a", template="step"), task("b", "a", template="step"))
+    sub["retryStrategy"] = {"limit": 1}
+    templates = [dag("main", task("train", template="sub")), sub, container("step")]
+    graph = await read_nodes(templates, nodes)
+    kinds = {node.id: node.type for node in graph.topology.tasks}
+    assert list(kinds) == ["train", "train/a", "train/b"]
+    assert kinds["train"] is TaskType.DAG
+    assert graph.tasks["train"].state is State.FAILED
+    assert graph.tasks["train/a"].state is State.SUCCEEDED
+    assert graph.tasks["train/b"].error == "OOMKilled (exit code 137)"
+    assert ("train/a", "train/b") in {(one.source, one.target) for one in graph.topology.edges}
+
+
+@in_loop
+async def test_a_whole_workflow_may_be_tried_again() -> None:
+    nodes = Nodes("again-7sm94")
+    add(nodes, "", "Retry", "main", "Failed", message="No more retries left")
+    add(nodes, "(0)", "DAG", "main", "Failed", message="child 'x' failed")
+    add(nodes, "(0).a", "Pod", "a", "Failed", message="Evicted: low on memory", inside="(0)")
+    main = dag("main", task("a")) | {"retryStrategy": {"limit": 0}}
+    graph = await read_nodes([main, container("a")], nodes)
+    assert [one.id for one in graph.topology.tasks] == ["a"]
+    assert graph.tasks["a"].error == "Evicted: low on memory"

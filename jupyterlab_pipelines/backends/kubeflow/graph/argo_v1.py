@@ -25,7 +25,7 @@ _OUTPUT = re.compile(
 )
 _TASK_IN_TEXT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _GROUPS = ("DAG", "Steps")
-_STEPS = ("Pod", "Retry", "Suspend", "HTTP", "Plugin", "Container")
+_STEPS = ("Pod", "Suspend", "HTTP", "Plugin", "Container")
 _TITLE = "pipelines.kubeflow.org/task_display_name"
 _COMPONENT = "pipelines.kubeflow.org/component_spec"
 
@@ -63,10 +63,12 @@ def read_v1(workflow: Workflow) -> dict[str, Record]:
     entry = str(workflow.spec.get("entrypoint") or "")
     entry = root.template if root and root.template else entry
     template = workflow.templates.get(entry) or {}
-    if (root is not None and root.type in _STEPS) or "container" in template:
+    body = workflow.body(root) if root is not None else None
+    begun = body is not None and body.type in ("Retry", *_STEPS)
+    if (begun and not _is_group(body, template)) or "container" in template:
         reader.read_only(root, entry)  # a workflow of one step
     else:
-        reader.read_inside("", root, entry, ())
+        reader.read_inside("", body, entry, ())
     reader.read_exit()
     link_artifacts(reader.records.values())
     return reader.records
@@ -157,19 +159,17 @@ class _Reader:
     ) -> None:
         name = (node.template if node is not None else "") or call.template
         template = self._workflow.templates.get(name) or {}
-        group = (
-            node.type in _GROUPS
-            if node is not None and node.type in (*_GROUPS, *_STEPS)
-            else "dag" in template or "steps" in template
-        )
+        body = self._workflow.body(node) if node is not None else None
+        group = _is_group(body, template)
         kind = TaskType.RUNTIME
         if group:
             kind = named_type(call.name) if index is None else TaskType.LOOP_ITERATION
         self.records[task_id] = record = self._record(task_id, parent, call, node, kind, index)
         if not group:
             self._fill(record, node, template)
-        elif node is not None and node.type in _GROUPS:
-            self.read_inside(task_id, node, name, above)
+        elif body is not None and body.type in _GROUPS:
+            record.status.error = record.status.error or body.error
+            self.read_inside(task_id, body, name, above)
         elif node is None and name not in above:
             self.read_inside(task_id, None, name, above)
 
@@ -237,6 +237,13 @@ class _Reader:
         kept = [one for one in places if one.count("/") > 3]
         names = {self._workflow.name, node.id, node.pod or node.id}
         return bool(kept) and not any(names & set(one.split("/")) for one in kept)
+
+
+def _is_group(body: Node | None, template: Mapping[str, Any]) -> bool:
+    """By its node, or by its template where that does not tell, as a Retry without a try."""
+    if body is not None and body.type in (*_GROUPS, *_STEPS):
+        return body.type in _GROUPS
+    return "dag" in template or "steps" in template
 
 
 def _made(node: Node) -> list[Mapping[str, Any]]:

@@ -196,7 +196,7 @@ class Workflow:
         """The tries of a step: the pods below a Retry node, or the one pod that it is."""
         pods = [node] if node.type == "Pod" else []
         if node.type == "Retry":
-            pods = self._tries(node)
+            pods = [one for one in self._tries(node) if one.type == "Pod"]
         attempts, places = [], []
         for number, pod in enumerate(pods, 1):
             state = pod.state
@@ -217,7 +217,12 @@ class Workflow:
         tries: list[Node] = []
         while f"{node.name}({len(tries)})" in self.nodes:
             tries.append(self.nodes[f"{node.name}({len(tries)})"])
-        return [one for one in tries if one.type == "Pod"]
+        return tries
+
+    def body(self, node: Node) -> Node:
+        """The node that a group's members are inside: the last try of one that is tried again."""
+        tries = self._tries(node) if node.type == "Retry" else []
+        return tries[-1] if tries else node
 
     def log_uri(self, node: Node) -> str:
         """Where a pod's log is kept; empty where it is not, or not yet."""
