@@ -254,3 +254,17 @@ async def test_a_whole_workflow_may_be_tried_again() -> None:
     graph = await read_nodes([main, container("a")], nodes)
     assert [one.id for one in graph.topology.tasks] == ["a"]
     assert graph.tasks["a"].error == "Evicted: low on memory"
+
+
+@in_loop
+async def test_a_pipeline_may_call_itself_hundreds_of_times() -> None:
+    nodes = Nodes("deep-7sm94")
+    add(nodes, "", "DAG", "main", "Succeeded")
+    inside = ""
+    for _ in range(400):
+        add(nodes, f"{inside}.again", "DAG", "main", "Succeeded", inside=inside)
+        inside += ".again"
+    add(nodes, f"{inside}.flip", "Pod", "flip", "Succeeded", inside=inside)
+    templates = [dag("main", task("flip"), task("again", template="main")), container("flip")]
+    graph = await read_nodes(templates, nodes, "SUCCEEDED")
+    assert graph.tasks["again/" * 400 + "flip"].state is State.SUCCEEDED

@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from ....models import ArtifactRef, ArtifactStatus, State, TaskIO, TaskStatus, TaskType
 from .records import Record, link_artifacts
@@ -28,6 +29,9 @@ _GROUPS = ("DAG", "Steps")
 _STEPS = ("Pod", "Suspend", "HTTP", "Plugin", "Container")
 _TITLE = "pipelines.kubeflow.org/task_display_name"
 _COMPONENT = "pipelines.kubeflow.org/component_spec"
+
+#: A group's path, the node that its members are inside of, its template and those around it.
+_Group: TypeAlias = tuple[str, Node | None, str, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,9 @@ def read_v1(workflow: Workflow) -> dict[str, Record]:
     if (begun and not _is_group(body, template)) or "container" in template:
         reader.read_only(root, entry)  # a workflow of one step
     else:
-        reader.read_inside("", body, entry, ())
+        reader.read_inside("", body, entry, frozenset())
     reader.read_exit()
+    reader.read_deeper()
     link_artifacts(reader.records.values())
     return reader.records
 
@@ -80,17 +85,25 @@ class _Reader:
         self._inside: dict[str, list[Node]] = {}
         for node in workflow.nodes.values():
             self._inside.setdefault(str(node.content.get("boundaryID") or ""), []).append(node)
+        #: Groups that are known, and not yet read. A pipeline that calls itself goes deeper than
+        #: Python may call.
+        self._deeper: deque[_Group] = deque()
         self.records: dict[str, Record] = {}
 
+    def read_deeper(self) -> None:
+        """The groups in what was read, and those in them."""
+        while self._deeper:
+            self.read_inside(*self._deeper.popleft())
+
     def read_inside(
-        self, path: str, node: Node | None, template: str, above: tuple[str, ...]
+        self, path: str, node: Node | None, template: str, above: frozenset[str]
     ) -> None:
-        """Everything in a DAG or in steps, begun or not; `above` are the templates around it."""
+        """The tasks of a DAG or of steps, begun or not; `above` are the templates around it."""
         calls = {call.name: call for call in _calls(self._workflow.templates.get(template) or {})}
         begun = self._members(node) if node is not None else {}
         for name in [*calls, *(name for name in begun if name not in calls)]:
             call = calls.get(name) or _Call(name, "", {})
-            self._read_task(path, call, begun.get(name, {}), (*above, template))
+            self._read_task(path, call, begun.get(name, {}), above | {template})
         for record in [one for one in self.records.values() if (one.parent or "") == path]:
             before = calls[record.name].after if record.name in calls else {}
             prefix = f"{path}/" if path else ""
@@ -102,7 +115,7 @@ class _Reader:
     def read_only(self, node: Node | None, template: str) -> None:
         """The workflow's one step, which has the workflow's own name in Argo."""
         nodes: dict[int | None, Node] = {} if node is None else {None: node}
-        self._read_task("", _Call(template, template, {}), nodes, ())
+        self._read_task("", _Call(template, template, {}), nodes, frozenset())
 
     def read_exit(self) -> None:
         """The workflow's exit handler, which is beside its first DAG."""
@@ -113,7 +126,7 @@ class _Reader:
             if name in self.records:
                 name = "onExit"
             nodes: dict[int | None, Node] = {} if node is None else {None: node}
-            self._read_task("", _Call(name, template, {}), nodes, ())
+            self._read_task("", _Call(name, template, {}), nodes, frozenset())
 
     def _members(self, group: Node) -> dict[str, dict[int | None, Node]]:
         """The nodes of a group's tasks by name, and by index those that a loop made."""
@@ -136,7 +149,7 @@ class _Reader:
         path: str,
         call: _Call,
         nodes: Mapping[int | None, Node],
-        above: tuple[str, ...],
+        above: frozenset[str],
     ) -> None:
         task_id = f"{path}/{call.name}" if path else call.name
         items = {index: node for index, node in nodes.items() if index is not None}
@@ -155,7 +168,7 @@ class _Reader:
         call: _Call,
         node: Node | None,
         index: int | None,
-        above: tuple[str, ...],
+        above: frozenset[str],
     ) -> None:
         name = (node.template if node is not None else "") or call.template
         template = self._workflow.templates.get(name) or {}
@@ -169,9 +182,9 @@ class _Reader:
             self._fill(record, node, template)
         elif body is not None and body.type in _GROUPS:
             record.status.error = record.status.error or body.error
-            self.read_inside(task_id, body, name, above)
+            self._deeper.append((task_id, body, name, above))
         elif node is None and name not in above:
-            self.read_inside(task_id, None, name, above)
+            self._deeper.append((task_id, None, name, above))
 
     def _record(
         self,
