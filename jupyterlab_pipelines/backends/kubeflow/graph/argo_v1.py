@@ -30,6 +30,9 @@ _STEPS = ("Pod", "Suspend", "HTTP", "Plugin", "Container")
 _TITLE = "pipelines.kubeflow.org/task_display_name"
 _COMPONENT = "pipelines.kubeflow.org/component_spec"
 
+#: How many tasks that nobody came to yet are drawn at most: templates that call others more than
+#: once may make any number of them.
+_MOST_EXPECTED = 3000
 #: A group's path, the node that its members are inside of, its template and those around it.
 _Group: TypeAlias = tuple[str, Node | None, str, frozenset[str]]
 
@@ -47,7 +50,7 @@ class _Call:
     def loops(self) -> bool:
         return any(key in self.content for key in ("withItems", "withParam", "withSequence"))
 
-    @property
+    @functools.cached_property
     def after(self) -> dict[str, str]:
         """The tasks that it waits for, each with the parameters that travel."""
         found: dict[str, list[str]] = {name: [] for name in self.before}
@@ -88,6 +91,8 @@ class _Reader:
         #: Groups that are known, and not yet read. A pipeline that calls itself goes deeper than
         #: Python may call.
         self._deeper: deque[_Group] = deque()
+        self._called: dict[str, Mapping[str, _Call]] = {}
+        self._expected = 0  # tasks that nobody came to yet
         self.records: dict[str, Record] = {}
 
     def read_deeper(self) -> None:
@@ -99,18 +104,26 @@ class _Reader:
         self, path: str, node: Node | None, template: str, above: frozenset[str]
     ) -> None:
         """The tasks of a DAG or of steps, begun or not; `above` are the templates around it."""
-        calls = {call.name: call for call in _calls(self._workflow.templates.get(template) or {})}
+        calls = self._calls(template)
+        if node is None:
+            if self._expected >= _MOST_EXPECTED:
+                return
+            self._expected += len(calls)
         begun = self._members(node) if node is not None else {}
+        prefix = f"{path}/" if path else ""
         for name in [*calls, *(name for name in begun if name not in calls)]:
             call = calls.get(name) or _Call(name, "", {})
             self._read_task(path, call, begun.get(name, {}), above | {template})
-        for record in [one for one in self.records.values() if (one.parent or "") == path]:
-            before = calls[record.name].after if record.name in calls else {}
-            prefix = f"{path}/" if path else ""
-            if record.iteration is None:
-                record.after = {
-                    prefix + name: label for name, label in before.items() if name != record.name
-                }
+            self.records[prefix + name].after = {
+                prefix + other: label for other, label in call.after.items() if other != name
+            }
+
+    def _calls(self, template: str) -> Mapping[str, _Call]:
+        """The tasks of a template by name."""
+        if template not in self._called:
+            found = _calls(self._workflow.templates.get(template) or {})
+            self._called[template] = {call.name: call for call in found}
+        return self._called[template]
 
     def read_only(self, node: Node | None, template: str) -> None:
         """The workflow's one step, which has the workflow's own name in Argo."""
