@@ -309,3 +309,26 @@ async def test_what_nobody_came_to_yet_is_drawn_to_an_end() -> None:
     graph = await read_nodes([*templates, container("t30")], nodes, "RUNNING")
     assert 2000 < len(graph.topology.tasks) < 4000
     assert {status.state for status in graph.tasks.values()} == {State.PENDING}
+
+
+@in_loop
+async def test_a_loop_among_steps_is_as_its_items_are() -> None:
+    """Argo makes no node of it."""
+    main = {"name": "main", "steps": [[task("loop", withItems=["x", "y"])], [task("last")]]}
+    for second, state in (
+        ("Succeeded", State.SUCCEEDED),
+        ("Failed", State.FAILED),
+        ("Running", State.RUNNING),
+        ("", State.RUNNING),  # which may not begin yet
+    ):
+        nodes = Nodes("steps-7sm94")
+        add(nodes, "", "Steps", "main", "Running")
+        add(nodes, "[0]", "StepGroup", "", "Running", inside="")
+        add(nodes, "[0].loop(0:x)", "Pod", "loop", "Succeeded", inside="")
+        if second:
+            add(nodes, "[0].loop(1:y)", "Pod", "loop", second, inside="")
+        graph = await read_nodes([main, container("loop"), container("last")], nodes, "RUNNING")
+        loop = graph.tasks["loop"]
+        assert loop.state is state
+        assert loop.started_at == graph.tasks["loop[0]"].started_at
+        assert (loop.finished_at is not None) is state.final

@@ -10,7 +10,7 @@ import functools
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -170,7 +170,9 @@ class _Reader:
         if not (items or call.loops or (whole is not None and whole.type == "TaskGroup")):
             self._read_one(task_id, path, call, whole, None, above)
             return
-        self.records[task_id] = self._record(task_id, path, call, whole, TaskType.LOOP)
+        self.records[task_id] = record = self._record(task_id, path, call, whole, TaskType.LOOP)
+        if whole is None and items:
+            _set_begun(record, call, items.values())
         for index, node in sorted(items.items()):
             self._read_one(f"{task_id}[{index}]", task_id, call, node, index, above)
 
@@ -263,6 +265,17 @@ class _Reader:
         kept = [one for one in places if one.count("/") > 3]
         names = {self._workflow.name, node.id, node.pod or node.id}
         return bool(kept) and not any(names & set(one.split("/")) for one in kept)
+
+
+def _set_begun(record: Record, call: _Call, items: Collection[Node]) -> None:
+    """A loop's state by its items: among steps it has no node of its own, as in a DAG."""
+    # Not every item has a node yet where only some may run at a time.
+    record.members = max(len(items), len(call.content.get("withItems") or ()))
+    waits = all(one.state is State.PENDING for one in items)
+    begun = min((one.started for one in items if one.started), default=None)
+    record.status.state = State.PENDING if waits else State.RUNNING
+    record.status.created_at = begun
+    record.status.started_at = None if waits else begun
 
 
 def _is_group(body: Node | None, template: Mapping[str, Any]) -> bool:
