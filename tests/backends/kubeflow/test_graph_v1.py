@@ -215,13 +215,14 @@ def add(
     phase: str,
     message: str = "",
     inside: str | None = None,
-) -> None:
+) -> dict[str, Any]:
     """A node by what its name adds to the workflow's, and the group that it is inside of."""
     whole = f"{nodes.workflow}{name}"
     node = nodes.add(name, kind, template, phase, message)
     node |= {"id": whole, "name": whole}
     if inside is not None:
         node["boundaryID"] = f"{nodes.workflow}{inside}"
+    return node
 
 
 @in_loop
@@ -332,3 +333,20 @@ async def test_a_loop_among_steps_is_as_its_items_are() -> None:
         assert loop.state is state
         assert loop.started_at == graph.tasks["loop[0]"].started_at
         assert (loop.finished_at is not None) is state.final
+
+
+@in_loop
+async def test_a_step_that_chose_where_its_output_lies_was_not_cached() -> None:
+    for key, state in (
+        ("exports/2026/model.pkl", State.SUCCEEDED),
+        ("exports/2026/2026-01-31/model.pkl", State.SUCCEEDED),
+        ("artifacts/other-7sm94/2026/01/31/other-7sm94-1284164578/model.tgz", State.CACHED),
+        ("other-7sm94/other-7sm94-train-1284164578/model.tgz", State.CACHED),
+    ):
+        nodes = Nodes("own-7sm94")
+        add(nodes, "", "DAG", "main", "Succeeded")
+        train = add(nodes, ".train", "Pod", "train", "Succeeded", inside="")
+        stored = {"name": "model", "s3": {"bucket": "b", "endpoint": "e", "key": key}}
+        train["outputs"] = {"artifacts": [stored]}
+        graph = await read_nodes([dag("main", task("train")), container("train")], nodes)
+        assert graph.tasks["train"].state is state, key

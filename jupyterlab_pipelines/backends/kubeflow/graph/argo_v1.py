@@ -25,6 +25,8 @@ _OUTPUT = re.compile(
     r"\{\{-?=?\s*(?:tasks|steps)\.([^.{}]+)\.outputs\.(\w+)(?:\.([^{}]+?))?\s*\}\}"
 )
 _TASK_IN_TEXT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+#: A place that Argo chose, by the names of a workflow and of its pod: a step may choose another.
+_POD_PLACE = re.compile(r"/([^/]+)/(?:[^/]+/)*\1-(?:[^/]+-)?\d{6,}/")
 _GROUPS = ("DAG", "Steps")
 _STEPS = ("Pod", "Suspend", "HTTP", "Plugin", "Container")
 _TITLE = "pipelines.kubeflow.org/task_display_name"
@@ -262,9 +264,10 @@ class _Reader:
     def _was_cached(self, node: Node) -> bool:
         """Whether its outputs lie where another workflow's do: that is all that the cache shows."""
         places = [self._workflow.uri(one) for one in node.artifacts("outputs")]
-        kept = [one for one in places if one.count("/") > 3]
         names = {self._workflow.name, node.id, node.pod or node.id}
-        return bool(kept) and not any(names & set(one.split("/")) for one in kept)
+        if any(names & set(one.split("/")) for one in places):
+            return False
+        return any(_POD_PLACE.search(one) for one in places)
 
 
 def _set_begun(record: Record, call: _Call, items: Collection[Node]) -> None:
