@@ -350,3 +350,16 @@ async def test_a_step_that_chose_where_its_output_lies_was_not_cached() -> None:
         train["outputs"] = {"artifacts": [stored]}
         graph = await read_nodes([dag("main", task("train")), container("train")], nodes)
         assert graph.tasks["train"].state is state, key
+
+
+@in_loop
+async def test_an_item_may_look_like_the_name_of_one() -> None:
+    nodes = Nodes("loop-7sm94")
+    add(nodes, "", "DAG", "main", "Failed")
+    add(nodes, ".loop", "TaskGroup", "train", "Failed", inside="")
+    add(nodes, ".loop(0:f(3:x))", "Pod", "train", "Succeeded", inside="")
+    add(nodes, ".loop(1:see (12: b))", "Pod", "train", "Failed", message="OOMKilled", inside="")
+    main = dag("main", task("loop", template="train", withParam="[]"))
+    graph = await read_nodes([main, container("train")], nodes)
+    assert [one.id for one in graph.topology.tasks] == ["loop", "loop[0]", "loop[1]"]
+    assert graph.tasks["loop[1]"].error == "OOMKilled"

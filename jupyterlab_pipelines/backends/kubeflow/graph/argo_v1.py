@@ -19,7 +19,7 @@ from .records import Record, link_artifacts
 from .spec import named_type
 from .workflow import LOG, Node, Workflow
 
-_ITEM = re.compile(r"(.+)\((\d+):.*\)", re.DOTALL)
+_ITEM = re.compile(r"([^(]+)\((\d+):.*\)", re.DOTALL)
 _STEP_GROUP = re.compile(r"\[\d+\]\.?")
 _OUTPUT = re.compile(
     r"\{\{-?=?\s*(?:tasks|steps)\.([^.{}]+)\.outputs\.(\w+)(?:\.([^{}]+?))?\s*\}\}"
