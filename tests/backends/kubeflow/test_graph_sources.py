@@ -161,6 +161,28 @@ async def test_attempts_come_with_their_pods_messages_and_exit_codes() -> None:
     assert {one.exit_code for one in attempts} == {1}
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "No more retries left",
+        "Max duration limit exceeded",
+        "Backoff would exceed max duration limit",
+        "retryStrategy.expression evaluated to false",
+    ],
+)
+@in_loop
+async def test_why_it_is_not_tried_again_hides_not_what_it_died_of(message: str) -> None:
+    for having in ("both", "the workflow"):
+        endpoint = endpoint_with(having)
+        run = endpoint.add(compiled(), FAILED, "FAILED")
+        assert run.workflow is not None
+        for node in run.workflow["status"]["nodes"].values():
+            if node["type"] == "Retry":
+                node["message"] = message
+        status = (await endpoint.graph(run)).tasks[f"{EXIT}/for-loop-2[1]/train"]
+        assert status.error == "OOMKilled (exit code 137)", having
+
+
 @in_loop
 async def test_a_stopped_run_leaves_nothing_running() -> None:
     for having in TELLING:

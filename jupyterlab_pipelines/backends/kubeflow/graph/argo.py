@@ -193,7 +193,7 @@ def _leaf(workflow: Workflow, seen: _Seen) -> TaskStatus:
     elif state is State.SUCCEEDED and driver is not None:
         cached = driver.parameters("outputs").get("cached-decision") == "true"
         state = State.CACHED if cached else state
-    status = own.status(state, pod.error or (last.error if last else None))
+    status = own.status(state, (last.error if last else None) or pod.error)
     if pod.state is not State.SKIPPED and status.started_at is not None:
         status.started_at = pod.started
     return status
