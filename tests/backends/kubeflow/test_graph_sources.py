@@ -292,6 +292,28 @@ async def test_attempts_come_with_their_pods_messages_and_exit_codes() -> None:
     assert {one.exit_code for one in attempts} == {1}
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "No more retries left",
+        "Max duration limit exceeded",
+        "Backoff would exceed max duration limit",
+        "retryStrategy.expression evaluated to false",
+    ],
+)
+@in_loop
+async def test_why_it_is_not_tried_again_hides_not_what_it_died_of(message: str) -> None:
+    for having in ("both", "the workflow"):
+        endpoint = endpoint_with(having)
+        run = endpoint.add(compiled(), FAILED, "FAILED")
+        assert run.workflow is not None
+        for node in run.workflow["status"]["nodes"].values():
+            if node["type"] == "Retry":
+                node["message"] = message
+        status = (await endpoint.graph(run)).tasks[f"{EXIT}/for-loop-2[1]/train"]
+        assert status.error == "OOMKilled (exit code 137)", having
+
+
 @in_loop
 async def test_a_stopped_run_leaves_nothing_running() -> None:
     for having in TELLING:
@@ -301,6 +323,24 @@ async def test_a_stopped_run_leaves_nothing_running() -> None:
         assert graph.tasks[f"{EXIT}/split"].state is State.CANCELED, having
         assert graph.tasks[EXIT].state is State.CANCELED, having
         assert all(status.state.final for status in graph.tasks.values()), having
+
+
+@pytest.mark.parametrize(
+    "message", ["Step exceeded its deadline", "retry exceeded workflow deadline"]
+)
+@in_loop
+async def test_a_workflow_that_may_not_take_any_time_was_stopped(message: str) -> None:
+    """Kubeflow stops a run so: Argo then speaks of a deadline."""
+    outcomes = {f"{EXIT}/split": Outcome("FAILED", message, failures=("OOMKilled",))}
+    for having in ("both", "the workflow"):
+        endpoint = endpoint_with(having)
+        run = endpoint.add(compiled(), outcomes, "CANCELED")
+        assert run.workflow is not None
+        for seconds, state in ((60, State.FAILED), (0, State.CANCELED)):
+            run.workflow["spec"]["activeDeadlineSeconds"] = seconds
+            tasks = (await endpoint.graph(run)).tasks
+            assert tasks[f"{EXIT}/split"].state is tasks[EXIT].state is state, having
+        assert tasks[f"{EXIT}/split"].error is None
 
 
 @in_loop

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend
+from jupyterlab_pipelines.backends.kubeflow.graph import Workflow
+from jupyterlab_pipelines.backends.kubeflow.graph.argo_v1 import read_v1
 from jupyterlab_pipelines.models import RunGraph, State, TaskDetail, TaskType
 from tests.async_tests import in_loop
 from tests.kubeflow import serving
+from tests.kubeflow.argo import Nodes
 from tests.kubeflow.argo_v1 import container, dag, passing, run_workflow, task
 from tests.kubeflow.steps import Outcome
 
@@ -185,3 +189,177 @@ async def test_a_workflow_may_be_one_step() -> None:
     graph = await endpoint.graph(run)
     assert [one.id for one in graph.topology.tasks] == ["whalesay"]
     assert graph.tasks["whalesay"].error == "OOMKilled (exit code 137)"
+
+
+async def read_nodes(
+    templates: list[dict[str, Any]], nodes: Nodes, state: str = "FAILED"
+) -> RunGraph:
+    """The graph of a workflow by its nodes; the first template is its entry."""
+    phases = {"FAILED": "Failed", "RUNNING": "Running", "SUCCEEDED": "Succeeded"}
+    workflow = {
+        "metadata": {"name": nodes.workflow},
+        "spec": {"entrypoint": templates[0]["name"], "templates": templates},
+        "status": {"phase": phases[state], "nodes": nodes.made},
+    }
+    endpoint = Endpoint()
+    return await endpoint.graph(
+        endpoint.cluster.add_run("x", state, task_details=[], workflow=workflow)
+    )
+
+
+def add(
+    nodes: Nodes,
+    name: str,
+    kind: str,
+    template: str,
+    phase: str,
+    message: str = "",
+    inside: str | None = None,
+) -> dict[str, Any]:
+    """A node by what its name adds to the workflow's, and the group that it is inside of."""
+    whole = f"{nodes.workflow}{name}"
+    node = nodes.add(name, kind, template, phase, message)
+    node |= {"id": whole, "name": whole}
+    if inside is not None:
+        node["boundaryID"] = f"{nodes.workflow}{inside}"
+    return node
+
+
+@in_loop
+async def test_a_group_that_is_tried_again_shows_its_last_try() -> None:
+    nodes = Nodes("again-7sm94")
+    add(nodes, "", "DAG", "main", "Failed", message="child 'again-7sm94-1' failed")
+    add(nodes, ".train", "Retry", "sub", "Failed", message="No more retries left", inside="")
+    for number, died in enumerate(("Error (exit code 1)", "OOMKilled (exit code 137)")):
+        whole = f".train({number})"
+        add(nodes, whole, "DAG", "sub", "Failed", message="child 'x' failed", inside="")
+        add(nodes, f"{whole}.a", "Pod", "step", "Succeeded", inside=whole)
+        add(nodes, f"{whole}.b", "Pod", "step", "Failed", message=died, inside=whole)
+    sub = dag("sub", task("a", template="step"), task("b", "a", template="step"))
+    sub["retryStrategy"] = {"limit": 1}
+    templates = [dag("main", task("train", template="sub")), sub, container("step")]
+    graph = await read_nodes(templates, nodes)
+    kinds = {node.id: node.type for node in graph.topology.tasks}
+    assert list(kinds) == ["train", "train/a", "train/b"]
+    assert kinds["train"] is TaskType.DAG
+    assert graph.tasks["train"].state is State.FAILED
+    assert graph.tasks["train/a"].state is State.SUCCEEDED
+    assert graph.tasks["train/b"].error == "OOMKilled (exit code 137)"
+    assert ("train/a", "train/b") in {(one.source, one.target) for one in graph.topology.edges}
+
+
+@in_loop
+async def test_a_whole_workflow_may_be_tried_again() -> None:
+    nodes = Nodes("again-7sm94")
+    add(nodes, "", "Retry", "main", "Failed", message="No more retries left")
+    add(nodes, "(0)", "DAG", "main", "Failed", message="child 'x' failed")
+    add(nodes, "(0).a", "Pod", "a", "Failed", message="Evicted: low on memory", inside="(0)")
+    main = dag("main", task("a")) | {"retryStrategy": {"limit": 0}}
+    graph = await read_nodes([main, container("a")], nodes)
+    assert [one.id for one in graph.topology.tasks] == ["a"]
+    assert graph.tasks["a"].error == "Evicted: low on memory"
+
+
+@in_loop
+async def test_a_pipeline_may_call_itself_hundreds_of_times() -> None:
+    nodes = Nodes("deep-7sm94")
+    add(nodes, "", "DAG", "main", "Succeeded")
+    inside = ""
+    for _ in range(400):
+        add(nodes, f"{inside}.again", "DAG", "main", "Succeeded", inside=inside)
+        inside += ".again"
+    add(nodes, f"{inside}.flip", "Pod", "flip", "Succeeded", inside=inside)
+    templates = [dag("main", task("flip"), task("again", template="main")), container("flip")]
+    graph = await read_nodes(templates, nodes, "SUCCEEDED")
+    assert graph.tasks["again/" * 400 + "flip"].state is State.SUCCEEDED
+
+
+def test_a_loop_over_thousands_of_groups_is_read_in_no_time() -> None:
+    nodes = Nodes("wide-7sm94")
+    add(nodes, "", "DAG", "main", "Succeeded")
+    add(nodes, ".loop", "TaskGroup", "group", "Succeeded", inside="")
+    for index in range(10_000):
+        item = f".loop({index}:{index})"
+        add(nodes, item, "DAG", "group", "Succeeded", inside="")
+        add(nodes, f"{item}.train", "Pod", "train", "Succeeded", inside=item)
+    templates = [
+        dag("main", task("loop", template="group", withParam="[]")),
+        dag("group", task("train")),
+        container("train"),
+    ]
+    workflow = Workflow(
+        {
+            "metadata": {"name": nodes.workflow},
+            "spec": {"entrypoint": "main", "templates": templates},
+            "status": {"nodes": nodes.made},
+        }
+    )
+    begun = time.process_time()
+    records = read_v1(workflow)
+    assert len(records) == 20_001
+    assert time.process_time() - begun < 8  # 25 seconds where each group looks at each task
+
+
+@in_loop
+async def test_what_nobody_came_to_yet_is_drawn_to_an_end() -> None:
+    nodes = Nodes("wide-7sm94")
+    add(nodes, "", "DAG", "t0", "Running")
+    templates = [
+        dag(f"t{one}", *(task(name, template=f"t{one + 1}") for name in "ab")) for one in range(30)
+    ]
+    graph = await read_nodes([*templates, container("t30")], nodes, "RUNNING")
+    assert 2000 < len(graph.topology.tasks) < 4000
+    assert {status.state for status in graph.tasks.values()} == {State.PENDING}
+
+
+@in_loop
+async def test_a_loop_among_steps_is_as_its_items_are() -> None:
+    """Argo makes no node of it."""
+    main = {"name": "main", "steps": [[task("loop", withItems=["x", "y"])], [task("last")]]}
+    for second, state in (
+        ("Succeeded", State.SUCCEEDED),
+        ("Failed", State.FAILED),
+        ("Running", State.RUNNING),
+        ("", State.RUNNING),  # which may not begin yet
+    ):
+        nodes = Nodes("steps-7sm94")
+        add(nodes, "", "Steps", "main", "Running")
+        add(nodes, "[0]", "StepGroup", "", "Running", inside="")
+        add(nodes, "[0].loop(0:x)", "Pod", "loop", "Succeeded", inside="")
+        if second:
+            add(nodes, "[0].loop(1:y)", "Pod", "loop", second, inside="")
+        graph = await read_nodes([main, container("loop"), container("last")], nodes, "RUNNING")
+        loop = graph.tasks["loop"]
+        assert loop.state is state
+        assert loop.started_at == graph.tasks["loop[0]"].started_at
+        assert (loop.finished_at is not None) is state.final
+
+
+@in_loop
+async def test_a_step_that_chose_where_its_output_lies_was_not_cached() -> None:
+    for key, state in (
+        ("exports/2026/model.pkl", State.SUCCEEDED),
+        ("exports/2026/2026-01-31/model.pkl", State.SUCCEEDED),
+        ("artifacts/other-7sm94/2026/01/31/other-7sm94-1284164578/model.tgz", State.CACHED),
+        ("other-7sm94/other-7sm94-train-1284164578/model.tgz", State.CACHED),
+    ):
+        nodes = Nodes("own-7sm94")
+        add(nodes, "", "DAG", "main", "Succeeded")
+        train = add(nodes, ".train", "Pod", "train", "Succeeded", inside="")
+        stored = {"name": "model", "s3": {"bucket": "b", "endpoint": "e", "key": key}}
+        train["outputs"] = {"artifacts": [stored]}
+        graph = await read_nodes([dag("main", task("train")), container("train")], nodes)
+        assert graph.tasks["train"].state is state, key
+
+
+@in_loop
+async def test_an_item_may_look_like_the_name_of_one() -> None:
+    nodes = Nodes("loop-7sm94")
+    add(nodes, "", "DAG", "main", "Failed")
+    add(nodes, ".loop", "TaskGroup", "train", "Failed", inside="")
+    add(nodes, ".loop(0:f(3:x))", "Pod", "train", "Succeeded", inside="")
+    add(nodes, ".loop(1:see (12: b))", "Pod", "train", "Failed", message="OOMKilled", inside="")
+    main = dag("main", task("loop", template="train", withParam="[]"))
+    graph = await read_nodes([main, container("train")], nodes)
+    assert [one.id for one in graph.topology.tasks] == ["loop", "loop[0]", "loop[1]"]
+    assert graph.tasks["loop[1]"].error == "OOMKilled"

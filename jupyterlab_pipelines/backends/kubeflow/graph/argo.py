@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ....models import State, TaskStatus, TaskType
+from ....models import Attempt, State, TaskStatus, TaskType
 from .records import Record
 from .spec import Component, Pipeline, named_type, type_of
 from .workflow import Node, Workflow
@@ -185,25 +185,26 @@ def _leaf(workflow: Workflow, seen: _Seen) -> TaskStatus:
     if pod is None:
         return own.status()
     state = own.state
+    last = _last_try(workflow, pod)
     if not state.final:
         state = State.RUNNING if pod.state.final else pod.state
-    elif state is State.FAILED and pod.state is State.CANCELED:
+    elif state is State.FAILED and State.CANCELED in (pod.state, last.state if last else None):
         state = State.CANCELED
     elif state is State.SUCCEEDED and driver is not None:
         cached = driver.parameters("outputs").get("cached-decision") == "true"
         state = State.CACHED if cached else state
-    status = own.status(state, pod.error or _last_error(workflow, pod))
+    status = own.status(state, (last.error if last else None) or pod.error)
     if pod.state is not State.SKIPPED and status.started_at is not None:
         status.started_at = pod.started
     return status
 
 
-def _last_error(workflow: Workflow, pod: Node) -> str | None:
-    """What the last try died of, or waits for, unless it ended well."""
+def _last_try(workflow: Workflow, pod: Node) -> Attempt | None:
+    """The last try, unless it ended well: what it died of, or waits for, is the step's."""
     if pod.type != "Retry" or pod.state is State.SUCCEEDED:
         return None
     attempts, _ = workflow.attempts(pod)
-    return attempts[-1].error if attempts else None
+    return attempts[-1] if attempts else None
 
 
 def _group(seen: _Seen) -> TaskStatus:

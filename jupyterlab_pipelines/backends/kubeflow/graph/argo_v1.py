@@ -9,25 +9,34 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from ....models import ArtifactRef, ArtifactStatus, State, TaskIO, TaskStatus, TaskType
 from .records import Record, link_artifacts
 from .spec import named_type
 from .workflow import LOG, Node, Workflow
 
-_ITEM = re.compile(r"(.+)\((\d+):.*\)", re.DOTALL)
+_ITEM = re.compile(r"([^(]+)\((\d+):.*\)", re.DOTALL)
 _STEP_GROUP = re.compile(r"\[\d+\]\.?")
 _OUTPUT = re.compile(
     r"\{\{-?=?\s*(?:tasks|steps)\.([^.{}]+)\.outputs\.(\w+)(?:\.([^{}]+?))?\s*\}\}"
 )
 _TASK_IN_TEXT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+#: A place that Argo chose, by the names of a workflow and of its pod: a step may choose another.
+_POD_PLACE = re.compile(r"/([^/]+)/(?:[^/]+/)*\1-(?:[^/]+-)?\d{6,}/")
 _GROUPS = ("DAG", "Steps")
-_STEPS = ("Pod", "Retry", "Suspend", "HTTP", "Plugin", "Container")
+_STEPS = ("Pod", "Suspend", "HTTP", "Plugin", "Container")
 _TITLE = "pipelines.kubeflow.org/task_display_name"
 _COMPONENT = "pipelines.kubeflow.org/component_spec"
+
+#: How many tasks that nobody came to yet are drawn at most: templates that call others more than
+#: once may make any number of them.
+_MOST_EXPECTED = 3000
+#: A group's path, the node that its members are inside of, its template and those around it.
+_Group: TypeAlias = tuple[str, Node | None, str, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class _Call:
     def loops(self) -> bool:
         return any(key in self.content for key in ("withItems", "withParam", "withSequence"))
 
-    @property
+    @functools.cached_property
     def after(self) -> dict[str, str]:
         """The tasks that it waits for, each with the parameters that travel."""
         found: dict[str, list[str]] = {name: [] for name in self.before}
@@ -63,11 +72,14 @@ def read_v1(workflow: Workflow) -> dict[str, Record]:
     entry = str(workflow.spec.get("entrypoint") or "")
     entry = root.template if root and root.template else entry
     template = workflow.templates.get(entry) or {}
-    if (root is not None and root.type in _STEPS) or "container" in template:
+    body = workflow.body(root) if root is not None else None
+    begun = body is not None and body.type in ("Retry", *_STEPS)
+    if (begun and not _is_group(body, template)) or "container" in template:
         reader.read_only(root, entry)  # a workflow of one step
     else:
-        reader.read_inside("", root, entry, ())
+        reader.read_inside("", body, entry, frozenset())
     reader.read_exit()
+    reader.read_deeper()
     link_artifacts(reader.records.values())
     return reader.records
 
@@ -78,29 +90,47 @@ class _Reader:
         self._inside: dict[str, list[Node]] = {}
         for node in workflow.nodes.values():
             self._inside.setdefault(str(node.content.get("boundaryID") or ""), []).append(node)
+        #: Groups that are known, and not yet read. A pipeline that calls itself goes deeper than
+        #: Python may call.
+        self._deeper: deque[_Group] = deque()
+        self._called: dict[str, Mapping[str, _Call]] = {}
+        self._expected = 0  # tasks that nobody came to yet
         self.records: dict[str, Record] = {}
 
+    def read_deeper(self) -> None:
+        """The groups in what was read, and those in them."""
+        while self._deeper:
+            self.read_inside(*self._deeper.popleft())
+
     def read_inside(
-        self, path: str, node: Node | None, template: str, above: tuple[str, ...]
+        self, path: str, node: Node | None, template: str, above: frozenset[str]
     ) -> None:
-        """Everything in a DAG or in steps, begun or not; `above` are the templates around it."""
-        calls = {call.name: call for call in _calls(self._workflow.templates.get(template) or {})}
+        """The tasks of a DAG or of steps, begun or not; `above` are the templates around it."""
+        calls = self._calls(template)
+        if node is None:
+            if self._expected >= _MOST_EXPECTED:
+                return
+            self._expected += len(calls)
         begun = self._members(node) if node is not None else {}
+        prefix = f"{path}/" if path else ""
         for name in [*calls, *(name for name in begun if name not in calls)]:
             call = calls.get(name) or _Call(name, "", {})
-            self._read_task(path, call, begun.get(name, {}), (*above, template))
-        for record in [one for one in self.records.values() if (one.parent or "") == path]:
-            before = calls[record.name].after if record.name in calls else {}
-            prefix = f"{path}/" if path else ""
-            if record.iteration is None:
-                record.after = {
-                    prefix + name: label for name, label in before.items() if name != record.name
-                }
+            self._read_task(path, call, begun.get(name, {}), above | {template})
+            self.records[prefix + name].after = {
+                prefix + other: label for other, label in call.after.items() if other != name
+            }
+
+    def _calls(self, template: str) -> Mapping[str, _Call]:
+        """The tasks of a template by name."""
+        if template not in self._called:
+            found = _calls(self._workflow.templates.get(template) or {})
+            self._called[template] = {call.name: call for call in found}
+        return self._called[template]
 
     def read_only(self, node: Node | None, template: str) -> None:
         """The workflow's one step, which has the workflow's own name in Argo."""
         nodes: dict[int | None, Node] = {} if node is None else {None: node}
-        self._read_task("", _Call(template, template, {}), nodes, ())
+        self._read_task("", _Call(template, template, {}), nodes, frozenset())
 
     def read_exit(self) -> None:
         """The workflow's exit handler, which is beside its first DAG."""
@@ -111,7 +141,7 @@ class _Reader:
             if name in self.records:
                 name = "onExit"
             nodes: dict[int | None, Node] = {} if node is None else {None: node}
-            self._read_task("", _Call(name, template, {}), nodes, ())
+            self._read_task("", _Call(name, template, {}), nodes, frozenset())
 
     def _members(self, group: Node) -> dict[str, dict[int | None, Node]]:
         """The nodes of a group's tasks by name, and by index those that a loop made."""
@@ -134,7 +164,7 @@ class _Reader:
         path: str,
         call: _Call,
         nodes: Mapping[int | None, Node],
-        above: tuple[str, ...],
+        above: frozenset[str],
     ) -> None:
         task_id = f"{path}/{call.name}" if path else call.name
         items = {index: node for index, node in nodes.items() if index is not None}
@@ -142,7 +172,9 @@ class _Reader:
         if not (items or call.loops or (whole is not None and whole.type == "TaskGroup")):
             self._read_one(task_id, path, call, whole, None, above)
             return
-        self.records[task_id] = self._record(task_id, path, call, whole, TaskType.LOOP)
+        self.records[task_id] = record = self._record(task_id, path, call, whole, TaskType.LOOP)
+        if whole is None and items:
+            _set_begun(record, call, items.values())
         for index, node in sorted(items.items()):
             self._read_one(f"{task_id}[{index}]", task_id, call, node, index, above)
 
@@ -153,25 +185,23 @@ class _Reader:
         call: _Call,
         node: Node | None,
         index: int | None,
-        above: tuple[str, ...],
+        above: frozenset[str],
     ) -> None:
         name = (node.template if node is not None else "") or call.template
         template = self._workflow.templates.get(name) or {}
-        group = (
-            node.type in _GROUPS
-            if node is not None and node.type in (*_GROUPS, *_STEPS)
-            else "dag" in template or "steps" in template
-        )
+        body = self._workflow.body(node) if node is not None else None
+        group = _is_group(body, template)
         kind = TaskType.RUNTIME
         if group:
             kind = named_type(call.name) if index is None else TaskType.LOOP_ITERATION
         self.records[task_id] = record = self._record(task_id, parent, call, node, kind, index)
         if not group:
             self._fill(record, node, template)
-        elif node is not None and node.type in _GROUPS:
-            self.read_inside(task_id, node, name, above)
+        elif body is not None and body.type in _GROUPS:
+            record.status.error = record.status.error or body.error
+            self._deeper.append((task_id, body, name, above))
         elif node is None and name not in above:
-            self.read_inside(task_id, None, name, above)
+            self._deeper.append((task_id, None, name, above))
 
     def _record(
         self,
@@ -205,8 +235,10 @@ class _Reader:
             return
         attempts, record.pods = self._workflow.attempts(node)
         record.status.attempts = attempts
-        if attempts and attempts[-1].error and record.status.state is not State.SUCCEEDED:
-            record.status.error = attempts[-1].error
+        if attempts and record.status.state is not State.SUCCEEDED:
+            record.status.error = attempts[-1].error or record.status.error
+            if attempts[-1].state is State.CANCELED and record.status.state is State.FAILED:
+                record.status.state = State.CANCELED
         record.io = functools.partial(self._io, node)
         for one in self._references(_made(node)):
             record.artifacts[f"{record.task_id}:{one.name}"] = ArtifactStatus(
@@ -232,9 +264,28 @@ class _Reader:
     def _was_cached(self, node: Node) -> bool:
         """Whether its outputs lie where another workflow's do: that is all that the cache shows."""
         places = [self._workflow.uri(one) for one in node.artifacts("outputs")]
-        kept = [one for one in places if one.count("/") > 3]
         names = {self._workflow.name, node.id, node.pod or node.id}
-        return bool(kept) and not any(names & set(one.split("/")) for one in kept)
+        if any(names & set(one.split("/")) for one in places):
+            return False
+        return any(_POD_PLACE.search(one) for one in places)
+
+
+def _set_begun(record: Record, call: _Call, items: Collection[Node]) -> None:
+    """A loop's state by its items: among steps it has no node of its own, as in a DAG."""
+    # Not every item has a node yet where only some may run at a time.
+    record.members = max(len(items), len(call.content.get("withItems") or ()))
+    waits = all(one.state is State.PENDING for one in items)
+    begun = min((one.started for one in items if one.started), default=None)
+    record.status.state = State.PENDING if waits else State.RUNNING
+    record.status.created_at = begun
+    record.status.started_at = None if waits else begun
+
+
+def _is_group(body: Node | None, template: Mapping[str, Any]) -> bool:
+    """By its node, or by its template where that does not tell, as a Retry without a try."""
+    if body is not None and body.type in (*_GROUPS, *_STEPS):
+        return body.type in _GROUPS
+    return "dag" in template or "steps" in template
 
 
 def _made(node: Node) -> list[Mapping[str, Any]]:

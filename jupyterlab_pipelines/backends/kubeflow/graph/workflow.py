@@ -31,6 +31,10 @@ _PHASES = {
 }
 #: What Argo says of nodes that the user's stop ended.
 _STOPPED = re.compile(r"workflow shutdown with strategy|^terminated$|^Stopped with strategy", re.I)
+#: And of those whose workflow has no time left, which is how Kubeflow stops it.
+_OVERDUE = re.compile(
+    r"exceeded its deadline|^retry exceeded workflow deadline|^Deadline exceeded$"
+)
 #: What it says of a group: whom of its members to blame, by an id that nobody else sees.
 _BLAME = re.compile(r"^child '[^']*' (failed|errored)|^No more retries left$|^retry exceeded")
 
@@ -43,7 +47,7 @@ class Node:
 
     __slots__ = ("content", "id", "message", "name", "pod", "state", "template", "type")
 
-    def __init__(self, content: Mapping[str, Any]) -> None:
+    def __init__(self, content: Mapping[str, Any], stopped: bool = False) -> None:
         self.content = content
         self.id = str(content.get("id") or "")
         self.name = str(content.get("name") or "")
@@ -54,6 +58,8 @@ class Node:
         self.state = _PHASES.get(content.get("phase") or "", State.PENDING)
         if self.state is State.FAILED and _STOPPED.search(self.message):
             self.state = State.CANCELED  # by the user's stop
+        elif stopped and self.state is State.FAILED and _OVERDUE.search(self.message):
+            self.state, self.message = State.CANCELED, ""  # nobody set it a deadline
         #: The name of its pod, which its workflow gives it.
         self.pod = ""
 
@@ -147,7 +153,8 @@ class Workflow:
         found = self.status.get("nodes") or {}
         if not found and self.status.get("compressedNodes"):
             found = json.loads(_unpacked(self.status["compressedNodes"]))
-        nodes = [Node(one) for one in found.values()]
+        stopped = self.spec.get("activeDeadlineSeconds") == 0
+        nodes = [Node(one, stopped) for one in found.values()]
         for node in nodes:
             if node.type == "Pod":
                 node.pod = self._pod(node)
@@ -189,7 +196,7 @@ class Workflow:
         """The tries of a step: the pods below a Retry node, or the one pod that it is."""
         pods = [node] if node.type == "Pod" else []
         if node.type == "Retry":
-            pods = self._tries(node)
+            pods = [one for one in self._tries(node) if one.type == "Pod"]
         attempts, places = [], []
         for number, pod in enumerate(pods, 1):
             state = pod.state
@@ -210,7 +217,12 @@ class Workflow:
         tries: list[Node] = []
         while f"{node.name}({len(tries)})" in self.nodes:
             tries.append(self.nodes[f"{node.name}({len(tries)})"])
-        return [one for one in tries if one.type == "Pod"]
+        return tries
+
+    def body(self, node: Node) -> Node:
+        """The node that a group's members are inside: the last try of one that is tried again."""
+        tries = self._tries(node) if node.type == "Retry" else []
+        return tries[-1] if tries else node
 
     def log_uri(self, node: Node) -> str:
         """Where a pod's log is kept; empty where it is not, or not yet."""
