@@ -220,7 +220,7 @@ class Endpoint:
         renewed = False
         attempt = 0
         while True:
-            signed = {} if self._sign_in is None else await self._sign_in.headers()
+            signed = await self._signature()
             try:
                 with self._as_errors(request.method):
                     response = await self._send(request, signed)
@@ -242,6 +242,18 @@ class Endpoint:
             jittered = 0.25 * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
             await self._sleep(jittered if pause is None else pause)
             attempt += 1
+
+    async def _signature(self) -> Mapping[str, str]:
+        """The sign-in's headers. Raises SignInNeeded on one that cannot be sent."""
+        if self._sign_in is None:
+            return {}
+        signed = await self._sign_in.headers()
+        if not all(one.isascii() and one.isprintable() for one in (*signed, *signed.values())):
+            raise SignInNeeded(
+                "The sign-in's header has characters that no header can have.",
+                next_step=self._sign_in.next_step,
+            )
+        return signed
 
     def _may_renew(
         self, response: httpx.Response, request: _Request, signed: Mapping[str, str]

@@ -15,7 +15,8 @@ import pytest
 from jupyterlab_pipelines.backends.kubeflow import endpoint as endpoint_module
 from jupyterlab_pipelines.backends.kubeflow import failures
 from jupyterlab_pipelines.backends.kubeflow.endpoint import RETRIES, Endpoint
-from jupyterlab_pipelines.backends.kubeflow.sign_in import BearerToken
+from jupyterlab_pipelines.backends.kubeflow.sign_in import BearerToken, Header
+from jupyterlab_pipelines.backends.kubeflow.sign_in.header import cookie
 from jupyterlab_pipelines.errors import (
     BadInput,
     BadUpstream,
@@ -191,6 +192,17 @@ async def test_a_token_file_without_a_token_is_told(content: str | None, tmp_pat
     upstream = Upstream(answer())
     text = await failing(upstream.endpoint(BearerToken(file=str(file))), SignInNeeded)
     assert str(file) in text
+    assert not upstream.requests
+
+
+@pytest.mark.parametrize("value", [f"{CANARY}-ü", f"{CANARY}-\u4e2d", f"{CANARY}\r\nx: y"])
+@in_loop
+async def test_a_header_that_cannot_be_sent_is_told_and_never_shown(value: str) -> None:
+    upstream = Upstream(answer())
+    transport = httpx.MockTransport(upstream)
+    for sign_in in (Header("x-user", value), cookie(f"session={value}"), Header(value, "ada")):
+        endpoint = Endpoint(HOST, sign_in, transport=transport)
+        assert "characters" in await failing(endpoint, SignInNeeded)
     assert not upstream.requests
 
 

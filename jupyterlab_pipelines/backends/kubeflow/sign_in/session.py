@@ -110,6 +110,6 @@ def lasting(seconds: object) -> float | None:
         return None
     try:
         length = float(seconds)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return time.time() + length - min(MARGIN, length / 4)

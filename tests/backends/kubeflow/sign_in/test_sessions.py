@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, kubeflow_backend
 from jupyterlab_pipelines.backends.kubeflow.sign_in import session
 from jupyterlab_pipelines.backends.kubeflow.sign_in.iap import iap_sign_in
-from jupyterlab_pipelines.errors import SignInNeeded
+from jupyterlab_pipelines.errors import PipelinesError, SignInNeeded
 from jupyterlab_pipelines.models import IapSignIn, NewConnection, Submission
 from tests.async_tests import in_loop
 from tests.backends.kubeflow.sign_in.asking import names
@@ -207,6 +207,31 @@ async def test_pages_that_lead_in_circles_end() -> None:
         assert "redirects on and on" in await refusal(backend_of(url, DEX))
 
 
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [
+        (Answer(302, b""), "does not say where to"),
+        (Answer(302, b"", {"Location": "http://[::1/x"}), "broke off"),
+        (Answer(302, b"", {"Location": "http://host:99999/"}), "no address"),
+        (Answer(200, b"<a href='http://[x/y'>", {"Content-Type": "text/html"}), "no form"),
+        (Answer(200, b"<form>", {"Content-Type": "text/html; charset=hex"}), "no form"),
+    ],
+    ids=["no place", "no address", "no port", "no link", "no encoding"],
+)
+@in_loop
+async def test_what_no_browser_could_follow_is_told(answered: Answer, said: str) -> None:
+    async def odd(request: Request) -> Answer:
+        return answered
+
+    cluster = Cluster()
+    cluster.routers.append(odd)
+    async with serving(cluster) as url:
+        backend = backend_of(url, DEX)
+        with pytest.raises(PipelinesError, match=said):
+            await names(backend)
+        await backend.close()
+
+
 # --- a session's cookie by value ----------------------------------------------------------------
 
 
@@ -293,6 +318,22 @@ async def test_a_token_is_renewed_before_its_end() -> None:
         assert endpoint.asked["client_credentials"] >= 2
         refused = [one for one in cluster.seen if not one.user and "/runs" in one.path]
         assert refused == []
+        await backend.close()
+
+
+@pytest.mark.parametrize(
+    "lasts", [10**400, "10e999", -1, None, "soon"], ids=lambda one: str(one)[:6]
+)
+@in_loop
+async def test_an_odd_end_of_a_token_is_passed_over(lasts: Any) -> None:
+    cluster = cluster_with_a_run()
+    endpoint = TokenEndpoint(cluster)
+    endpoint.lasts = lasts
+    cluster.users["nobody's"] = "nobody"
+    cluster.routers.append(endpoint.answer)
+    async with serving(cluster) as url:
+        backend = backend_of(url, oidc(url, endpoint, "client_credentials"))
+        assert await names(backend) == ["train"]
         await backend.close()
 
 
