@@ -46,7 +46,10 @@ _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 @dataclass(frozen=True)
 class _Request:
-    """A request before it is signed; `html` and `download` as in `Endpoint.open`."""
+    """A request before it is signed; `html` and `download` as in `Endpoint.open`.
+
+    `at_api`: what it is refused with is about the sign-in.
+    """
 
     method: str
     url: str
@@ -55,12 +58,14 @@ class _Request:
     content: bytes | AsyncIterator[bytes]
     html: bool
     download: bool
+    at_api: bool
 
 
 class Endpoint:
     """The API below `host`, which may have a path. Nothing but this host is ever asked.
 
-    Every method raises only our errors; their texts never hold a secret of the sign-in.
+    Every method raises only our errors; their texts never hold a secret of the sign-in. `api` is
+    the path below which a refusal is about the sign-in; beside it others may stand at the door.
     """
 
     def __init__(
@@ -70,12 +75,14 @@ class Endpoint:
         *,
         tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        api: str = "/apis/",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.host = host.rstrip("/")
         parts = urlsplit(self.host)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._sign_in = sign_in
+        self._api = api
         self.tls = tls or default_context()
         self._sleep = sleep
         self._under_way = 0
@@ -186,6 +193,7 @@ class Endpoint:
             content,
             html,
             download,
+            at_api=not at_origin and path.startswith(self._api),
         )
         self._under_way += 1
         try:
@@ -262,8 +270,9 @@ class Endpoint:
         if self._sign_in is None:
             return False
         if isinstance(self._signed_out(response, html=request.html), SignInNeeded):
-            return self._sign_in.refused(signed)
-        if response.is_success:
+            refused = self._sign_in.refused if request.at_api else self._sign_in.refused_elsewhere
+            return refused(signed)
+        if response.is_success and request.at_api:
             self._sign_in.accepted(signed)
         return False
 

@@ -375,6 +375,39 @@ async def test_wrong_credentials_are_told_by_the_standards_word(wrong: str) -> N
         assert "canary-77" not in text
 
 
+# --- beside the API -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["dex", "oidc", "token"])
+@pytest.mark.parametrize("status", [302, 401])
+@in_loop
+async def test_what_refuses_beside_the_api_says_nothing_of_the_session(
+    method: str, status: int
+) -> None:
+    async def no_dashboard(request: Request) -> Answer | None:
+        if not request.path.startswith("/api/"):
+            return None
+        return Answer(status, b"", {"Location": "https://other.example/login"})
+
+    cluster = cluster_with_a_run()
+    cluster.multi_user = True
+    cluster.users["echoed"] = "ada@example.com"
+    endpoint, gateway = TokenEndpoint(cluster), Gateway(cluster)
+    cluster.routers += [no_dashboard, endpoint.answer]
+    gateway.outside.routers.insert(0, no_dashboard)
+    async with serving(cluster) as url, serving(gateway.outside) as outside:
+        sign_ins = {
+            "dex": DEX,
+            "oidc": oidc(url, endpoint, "client_credentials"),
+            "token": {"method": "token", "command": "echo echoed"},
+        }
+        backend = backend_of(f"{outside}/pipeline" if method == "dex" else url, sign_ins[method])
+        for _ in range(3):
+            assert (await backend.namespaces()).namespaces == []
+        assert gateway.logins + endpoint.asked.total() == (method != "token")
+        await backend.close()
+
+
 # --- Google's Identity-Aware Proxy --------------------------------------------------------------
 
 
