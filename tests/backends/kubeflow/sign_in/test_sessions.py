@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,15 @@ from google.auth import jwt
 from pydantic import SecretStr
 
 from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, kubeflow_backend
-from jupyterlab_pipelines.backends.kubeflow.sign_in import session
+from jupyterlab_pipelines.backends.kubeflow.sign_in import iap, session
 from jupyterlab_pipelines.backends.kubeflow.sign_in.iap import iap_sign_in
-from jupyterlab_pipelines.errors import PipelinesError, SignInNeeded
+from jupyterlab_pipelines.errors import PipelinesError, SignInNeeded, Unreachable
 from jupyterlab_pipelines.models import IapSignIn, NewConnection, Submission
 from tests.async_tests import in_loop
 from tests.backends.kubeflow.sign_in.asking import names
 from tests.kubeflow import Answer, Cluster, Request, serving
 from tests.kubeflow.doors import Ended, Gateway, TokenEndpoint
+from tests.kubeflow.faults import fault_proxy, is_silent
 
 SPEC = {"pipelineInfo": {"name": "p"}, "schemaVersion": "2.1.0", "root": {"dag": {}}}
 
@@ -493,6 +495,31 @@ async def test_a_service_account_passes_googles_proxy(
         assert "Google gave no token" in text
         file.write_text("{}")
         assert "key file" in await refusal(backend_of(url, given))
+
+
+@in_loop
+async def test_a_google_that_never_answers_takes_one_thread(
+    keys: tuple[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(iap, "TIMEOUT", 1.0)
+    cluster = cluster_with_a_run()
+    async with serving(cluster) as url, fault_proxy(url, is_silent) as proxy:
+        file = tmp_path / "key.json"
+        account = {
+            "type": "service_account", "client_email": "a@p.iam.gserviceaccount.com",
+            "private_key": keys[0], "private_key_id": "1", "token_uri": f"{proxy.url}/token",
+        }  # fmt: skip
+        file.write_text(json.dumps(account))
+        given = {"method": "iap", "client_id": "proxy-client", "key_file": str(file)}
+        backend = backend_of(url, given)
+        for _ in range(6):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(names(backend), 0.05)
+        assert sum(one.name == "sign-in" for one in threading.enumerate()) == 1
+        with pytest.raises(Unreachable, match="Google"):
+            await names(backend)
+        assert len(proxy.requests) == 1
+        await backend.close()
 
 
 @in_loop
