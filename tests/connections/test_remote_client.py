@@ -46,6 +46,7 @@ def test_a_password_signs_the_client_in_and_an_ended_session_is_renewed() -> Non
         gateway.sessions.clear()
         assert names(kfp_client) == ["train"]
         assert gateway.logins == 2
+        gateway.sessions.clear()
         assert kfp_client.create_experiment("mine").display_name == "mine"
 
 

@@ -181,7 +181,8 @@ class Endpoint:
     ) -> AsyncIterator[httpx.Response]:
         """An answer whose body is still to be read; any status but a sign-in's is returned.
 
-        Only a GET is ever sent twice. `html` says that a page is what is asked for; else one is
+        Only a GET is sent twice, and once more what a sign-in's door turned away, unless it is a
+        stream. `html` says that a page is what is asked for; else one is
         taken for a login. `at_origin` leaves the path of the host out. `download`: the body may be
         large, and is wanted to its end. What breaks while it is read is raised as our error too.
         """
@@ -237,7 +238,9 @@ class Endpoint:
                     raise
                 pause: float | None = None
             else:
-                if self._may_renew(response, request, signed) and again and not renewed:
+                # What was turned away at the door has not been done.
+                kept = isinstance(request.content, bytes) and _turned_away(response)
+                if self._may_renew(response, request, signed) and (again or kept) and not renewed:
                     await response.aclose()
                     renewed = True
                     continue
@@ -346,6 +349,11 @@ class Endpoint:
         hidden = {one.encode() for one in (*secrets, *concealed) if one}
         shown = _masked(text, length * 4, hidden).decode("utf-8", "replace")[:length]
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def _turned_away(response: httpx.Response) -> bool:
+    """Not so with a page, which may also be what a request has led to."""
+    return response.status_code == 401 or 300 <= response.status_code < 400
 
 
 def _masked(text: bytes, length: int, secrets: Iterable[bytes]) -> bytes:

@@ -90,14 +90,34 @@ async def test_an_ended_session_is_renewed_once_for_everybody(ended: Ended) -> N
         await backend.close()
 
 
+@pytest.mark.parametrize("ended", ["redirect", "401"])
 @in_loop
-async def test_what_starts_a_run_is_never_sent_twice_but_the_next_time_works() -> None:
+async def test_what_starts_a_run_is_sent_again_after_the_session_was_renewed(ended: Ended) -> None:
     cluster = cluster_with_a_run()
     gateway = Gateway(cluster)
     async with serving(gateway.outside) as url:
         backend = backend_of(f"{url}/pipeline", DEX)
         await names(backend)
         gateway.sessions.clear()
+        gateway.ended = ended
+        await backend.submit(Submission(pipeline=SPEC))
+        assert cluster.asked["POST /apis/v2beta1/runs"] == 1
+        assert gateway.logins == 2
+        await backend.close()
+
+
+@pytest.mark.parametrize("ended", ["page", "forbidden page"])
+@in_loop
+async def test_what_a_page_answers_is_never_sent_twice_but_the_next_time_works(
+    ended: Ended,
+) -> None:
+    cluster = cluster_with_a_run()
+    gateway = Gateway(cluster)
+    async with serving(gateway.outside) as url:
+        backend = backend_of(f"{url}/pipeline", DEX)
+        await names(backend)
+        gateway.sessions.clear()
+        gateway.ended = ended
         with pytest.raises(SignInNeeded):
             await backend.submit(Submission(pipeline=SPEC))
         assert cluster.asked["POST /apis/v2beta1/runs"] == 0
