@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import kfp
@@ -27,11 +28,11 @@ def signed_client(settings: NewConnection, sign_in: SignInMethod | None) -> kfp.
     class Signed(kfp.Client):  # type: ignore[misc]
         def _load_config(self, *arguments: Any) -> Any:
             config = super()._load_config(*arguments)
-            config.ssl_ca_cert = settings.ca_file or config.ssl_ca_cert
-            config.cert_file = settings.client_certificate
+            config.ssl_ca_cert = _path(settings.ca_file) or config.ssl_ca_cert
+            config.cert_file = _path(settings.client_certificate)
             # A redirect leads to a login, and its headers are for this host alone.
             config.retries = urllib3.Retry(3, redirect=0, raise_on_redirect=False)
-            config.key_file = settings.client_key or settings.client_certificate
+            config.key_file = _path(settings.client_key or settings.client_certificate)
             return config
 
         def _load_context_setting_or_default(self) -> None:
@@ -52,6 +53,11 @@ def signed_client(settings: NewConnection, sign_in: SignInMethod | None) -> kfp.
         }
         api.request = signer.signing(api.request)
     return client
+
+
+def _path(given: str | None) -> str | None:
+    """A file of the connection's as the lab reads it."""
+    return str(Path(given).expanduser()) if given else given
 
 
 class _Signer:

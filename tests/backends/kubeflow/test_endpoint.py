@@ -232,6 +232,17 @@ async def test_a_header_that_cannot_be_sent_is_told_and_never_shown(value: str) 
 
 
 @in_loop
+async def test_a_token_file_may_lie_in_the_users_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "token").write_text(CANARY)
+    upstream = Upstream(answer())
+    await upstream.endpoint(BearerToken(file="~/token")).json("GET", "/apis/v2beta1/runs")
+    assert upstream.requests[0].headers["Authorization"] == f"Bearer {CANARY}"
+
+
+@in_loop
 async def test_a_token_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     upstream = Upstream(answer())
     endpoint = upstream.endpoint(BearerToken(variable="PIPELINES_TEST_TOKEN"))

@@ -64,7 +64,7 @@ class BearerToken(SignInMethod):
 
 def _content(file: str) -> str:
     try:
-        with Path(file).open(encoding="ascii") as opened:
+        with Path(file).expanduser().open(encoding="ascii") as opened:
             return opened.read(MAX_TOKEN)
     except UnicodeDecodeError:
         return ""
