@@ -7,6 +7,7 @@ import contextlib
 import functools
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -301,6 +302,12 @@ class Connections:
             signed_out = isinstance(error, SignInNeeded)
             state = ConnectionState.SIGN_IN if signed_out else ConnectionState.UNSUPPORTED
             return Health(state, f"{error.message} {error.next_step}")
+        except Exception as error:  # whatever it is, the other connections are still to be shown
+            # Without its text, which may quote a secret.
+            kind, lines = type(error).__name__, traceback.format_tb(error.__traceback__)
+            logger.error("Looking at connection %r failed: %s\n%s", name, kind, "".join(lines))
+            text = f"Looking at it failed ({kind}). The server's log says where."
+            return Health(ConnectionState.UNREACHABLE, text)
 
     async def _beside(self, read: Callable[[], T]) -> T:
         """What a reading of files and the keyring gives; readings end in their order."""

@@ -74,7 +74,7 @@ class _Signer:
         return self._run(self._sign_in.headers)
 
     def signing(self, request: Callable[..., Any]) -> Callable[..., Any]:
-        """The same request with the headers; one that only reads is sent again when refused."""
+        """The same request with the headers; sent again where a sign-in's door turned it away."""
 
         def send(
             method: str, url: str, query_params: Any = None, headers: Any = None, **more: Any
@@ -90,7 +90,7 @@ class _Signer:
                 if raised.status not in _SIGNED_OUT:
                     raise
                 answer, error = None, raised
-            if self._sign_in.refused(signed) and method == "GET":
+            if self._sign_in.refused(signed) and (method == "GET" or error is not None):
                 return request(method, url, query_params, {**(headers or {}), **self.now()}, **more)
             if error is not None:
                 raise error

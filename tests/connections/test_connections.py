@@ -158,6 +158,26 @@ async def test_one_that_never_answers_is_waited_for_in_bounds(
 
 
 @in_loop
+async def test_one_that_fails_as_nobody_foresaw_takes_no_other_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails() -> None:
+        raise KeyError(CANARY)
+
+    connections = Connections()
+    for name in ("odd", "team"):
+        await connections.add(new(name))
+    monkeypatch.setattr(connections.service("odd"), "health", fails)
+    listed = {one.name: one for one in await connections.list()}
+    assert set(listed) == {"local", "odd", "team"}
+    assert listed["odd"].state is ConnectionState.UNREACHABLE
+    assert "KeyError" in listed["odd"].message
+    assert "in fails" in caplog.text
+    assert CANARY not in f"{listed['odd'].message}{caplog.text}"
+    await connections.close()
+
+
+@in_loop
 async def test_listeners_hear_of_every_change() -> None:
     connections = Connections()
     heard: list[list[str]] = []

@@ -46,6 +46,7 @@ def test_a_password_signs_the_client_in_and_an_ended_session_is_renewed() -> Non
         gateway.sessions.clear()
         assert names(kfp_client) == ["train"]
         assert gateway.logins == 2
+        gateway.sessions.clear()
         assert kfp_client.create_experiment("mine").display_name == "mine"
 
 
@@ -108,15 +109,20 @@ def test_a_header_and_a_namespace_go_along_and_nothing_of_another_host() -> None
     assert CANARY not in str([dict(request.headers) for request in cluster.seen])
 
 
-def test_a_private_authority_and_a_client_certificate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("home", [False, True], ids=["absolute", "of the home"])
+def test_a_private_authority_and_a_client_certificate(
+    home: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     authority = Authority(tmp_path)
-    certificate, key = authority.pair("ada")
+    given = [authority.file, *authority.pair("ada")]
+    ca, certificate, key = (f"~/{one.name}" if home else str(one) for one in given)
 
     async def look(plain: str) -> None:
         async with tls(plain, authority.server_for_clients()) as url:
             add(
-                url, {"method": "none"}, ca_file=str(authority.file),
-                client_certificate=str(certificate), client_key=str(key),
+                url, {"method": "none"}, ca_file=ca,
+                client_certificate=certificate, client_key=key,
             )  # fmt: skip
             assert await asyncio.to_thread(lambda: names(client("team"))) == ["train"]
 

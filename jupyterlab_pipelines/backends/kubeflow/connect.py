@@ -45,7 +45,9 @@ def _backend(
 ) -> KubeflowBackend:
     ui = None
     if settings.ui_host not in ("", settings.host):
-        ui = Endpoint(settings.ui_host, ui_sign_in, tls=tls)
+        # A sign-in of its own is judged by what the UI server says; a shared one by the API alone.
+        api = "/apis/" if ui_sign_in is sign_in else "/"
+        ui = Endpoint(settings.ui_host, ui_sign_in, tls=tls, api=api)
     return KubeflowBackend(
         settings.host,
         sign_in,

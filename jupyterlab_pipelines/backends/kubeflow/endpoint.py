@@ -46,7 +46,10 @@ _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 @dataclass(frozen=True)
 class _Request:
-    """A request before it is signed; `html`, `download` and `idle` as in `Endpoint.open`."""
+    """A request before it is signed; `html`, `download` and `idle` as in `Endpoint.open`.
+
+    `at_api`: what it is refused with is about the sign-in.
+    """
 
     method: str
     url: str
@@ -56,12 +59,14 @@ class _Request:
     html: bool
     download: bool
     idle: float | None
+    at_api: bool
 
 
 class Endpoint:
     """The API below `host`, which may have a path. Nothing but this host is ever asked.
 
-    Every method raises only our errors; their texts never hold a secret of the sign-in.
+    Every method raises only our errors; their texts never hold a secret of the sign-in. `api` is
+    the path below which a refusal is about the sign-in; beside it others may stand at the door.
     """
 
     def __init__(
@@ -71,12 +76,14 @@ class Endpoint:
         *,
         tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        api: str = "/apis/",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.host = host.rstrip("/")
         parts = urlsplit(self.host)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._sign_in = sign_in
+        self._api = api
         self.tls = tls or default_context()
         self._sleep = sleep
         self._under_way = 0
@@ -185,7 +192,8 @@ class Endpoint:
     ) -> AsyncIterator[httpx.Response]:
         """An answer whose body is still to be read; any status but a sign-in's is returned.
 
-        Only a GET is ever sent twice. `html` says that a page is what is asked for; else one is
+        Only a GET is sent twice, and once more what a sign-in's door turned away, unless it is a
+        stream. `html` says that a page is what is asked for; else one is
         taken for a login. `at_origin` leaves the path of the host out. `download`: the body may be
         large, and is wanted to its end. `idle`: how many seconds silence may last, if not as usual.
         What breaks while the body is read is raised as our error too.
@@ -199,6 +207,7 @@ class Endpoint:
             html,
             download,
             idle,
+            at_api=not at_origin and path.startswith(self._api),
         )
         self._under_way += 1
         try:
@@ -233,7 +242,7 @@ class Endpoint:
         renewed = False
         attempt = 0
         while True:
-            signed = {} if self._sign_in is None else await self._sign_in.headers()
+            signed = await self._signature()
             try:
                 with self._as_errors(request):
                     response = await self._send(request, signed)
@@ -242,7 +251,9 @@ class Endpoint:
                     raise
                 pause: float | None = None
             else:
-                if self._may_renew(response, request, signed) and again and not renewed:
+                # What was turned away at the door has not been done.
+                kept = isinstance(request.content, bytes) and _turned_away(response)
+                if self._may_renew(response, request, signed) and (again or kept) and not renewed:
                     await response.aclose()
                     renewed = True
                     continue
@@ -256,6 +267,18 @@ class Endpoint:
             await self._sleep(jittered if pause is None else pause)
             attempt += 1
 
+    async def _signature(self) -> Mapping[str, str]:
+        """The sign-in's headers. Raises SignInNeeded on one that cannot be sent."""
+        if self._sign_in is None:
+            return {}
+        signed = await self._sign_in.headers()
+        if not all(one.isascii() and one.isprintable() for one in (*signed, *signed.values())):
+            raise SignInNeeded(
+                "The sign-in's header has characters that no header can have.",
+                next_step=self._sign_in.next_step,
+            )
+        return signed
+
     def _may_renew(
         self, response: httpx.Response, request: _Request, signed: Mapping[str, str]
     ) -> bool:
@@ -263,8 +286,9 @@ class Endpoint:
         if self._sign_in is None:
             return False
         if isinstance(self._signed_out(response, html=request.html), SignInNeeded):
-            return self._sign_in.refused(signed)
-        if response.is_success:
+            refused = self._sign_in.refused if request.at_api else self._sign_in.refused_elsewhere
+            return refused(signed)
+        if response.is_success and request.at_api:
             self._sign_in.accepted(signed)
         return False
 
@@ -339,6 +363,11 @@ class Endpoint:
         hidden = {one.encode() for one in (*secrets, *concealed) if one}
         shown = _masked(text, length * 4, hidden).decode("utf-8", "replace")[:length]
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def _turned_away(response: httpx.Response) -> bool:
+    """Not so with a page, which may also be what a request has led to."""
+    return response.status_code == 401 or 300 <= response.status_code < 400
 
 
 def _masked(text: bytes, length: int, secrets: Iterable[bytes]) -> bytes:

@@ -15,7 +15,9 @@ import pytest
 from jupyterlab_pipelines.backends.kubeflow import endpoint as endpoint_module
 from jupyterlab_pipelines.backends.kubeflow import failures
 from jupyterlab_pipelines.backends.kubeflow.endpoint import RETRIES, Endpoint
-from jupyterlab_pipelines.backends.kubeflow.sign_in import BearerToken
+from jupyterlab_pipelines.backends.kubeflow.sign_in import BearerToken, Header, session
+from jupyterlab_pipelines.backends.kubeflow.sign_in.command import TokenCommand
+from jupyterlab_pipelines.backends.kubeflow.sign_in.header import cookie
 from jupyterlab_pipelines.errors import (
     BadInput,
     BadUpstream,
@@ -192,6 +194,52 @@ async def test_a_token_file_without_a_token_is_told(content: str | None, tmp_pat
     text = await failing(upstream.endpoint(BearerToken(file=str(file))), SignInNeeded)
     assert str(file) in text
     assert not upstream.requests
+
+
+@in_loop
+async def test_another_places_refusal_never_holds_the_api_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(session, "monotonic", lambda: now)
+
+    def check(request: httpx.Request) -> httpx.Response:
+        return answer(200 if "/apis/" in request.url.path else 401)
+
+    upstream = Upstream(check)
+    sign_in = TokenCommand(f"echo {CANARY}")
+    api, ui = (
+        Endpoint(host, sign_in, transport=httpx.MockTransport(upstream))
+        for host in (HOST, "https://ui.example.com")
+    )
+    for waited in (0, 1, 30, 30, 3600):
+        now += waited
+        for endpoint in (ui, api):
+            with pytest.raises(SignInNeeded):
+                await endpoint.text("GET", "/artifacts/get")
+        await api.json("GET", "/apis/v2beta1/runs")
+
+
+@pytest.mark.parametrize("value", [f"{CANARY}-ü", f"{CANARY}-\u4e2d", f"{CANARY}\r\nx: y"])
+@in_loop
+async def test_a_header_that_cannot_be_sent_is_told_and_never_shown(value: str) -> None:
+    upstream = Upstream(answer())
+    transport = httpx.MockTransport(upstream)
+    for sign_in in (Header("x-user", value), cookie(f"session={value}"), Header(value, "ada")):
+        endpoint = Endpoint(HOST, sign_in, transport=transport)
+        assert "characters" in await failing(endpoint, SignInNeeded)
+    assert not upstream.requests
+
+
+@in_loop
+async def test_a_token_file_may_lie_in_the_users_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "token").write_text(CANARY)
+    upstream = Upstream(answer())
+    await upstream.endpoint(BearerToken(file="~/token")).json("GET", "/apis/v2beta1/runs")
+    assert upstream.requests[0].headers["Authorization"] == f"Bearer {CANARY}"
 
 
 @in_loop

@@ -24,11 +24,15 @@ class SignInMethod(Protocol):
         ...
 
     def refused(self, headers: Mapping[str, str]) -> bool:
-        """The endpoint refused these headers: whether others can be made, and forgets them."""
+        """The API refused these headers: whether others can be made, and forgets them."""
         ...
 
+    def refused_elsewhere(self, headers: Mapping[str, str]) -> bool:
+        """As `refused`, by a place that may want another sign-in than the API does."""
+        return self.refused(headers)
+
     def accepted(self, headers: Mapping[str, str]) -> None:
-        """The endpoint let these headers pass."""
+        """The API let these headers pass."""
         return
 
     def secrets(self) -> Sequence[str]:

@@ -8,13 +8,12 @@ import os
 import shlex
 import signal
 import subprocess
-import threading
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ....errors import SignInNeeded
+from .apart import Apart
 from .base import clean_token
 from .session import PATIENCE, Session, SessionSignIn
 
@@ -42,7 +41,7 @@ class ProgramSignIn(SessionSignIn):
 
     def __init__(self) -> None:
         super().__init__()
-        self._running: Future[Session] | None = None
+        self._attempt = Apart(self.make)
         self._made: Sequence[str] = ()
 
     @abstractmethod
@@ -50,20 +49,11 @@ class ProgramSignIn(SessionSignIn):
         """A new session; may block. Raises SignInNeeded."""
 
     async def sign_in(self) -> Session:
-        if self._running is None:
-            self._running = _in_a_thread(self.make)
-        waiting = asyncio.wrap_future(self._running)
         try:
-            done, _ = await asyncio.wait({waiting}, timeout=COMMAND_TIMEOUT + _GRACE)
-            if not done:
-                raise SignInNeeded(
-                    f"{self.program} failed: it took longer than {COMMAND_TIMEOUT:.0f} s.",
-                    next_step=self.next_step,
-                )
-            self._running = None
-            session = waiting.result()
-        finally:
-            waiting.cancel()  # the attempt itself goes on
+            session = await self._attempt.outcome(COMMAND_TIMEOUT + _GRACE)
+        except asyncio.TimeoutError:
+            reason = f"it took longer than {COMMAND_TIMEOUT:.0f} s"
+            raise _failed(self.program, reason, self.next_step) from None
         self._made = [part for one in session.headers.values() for part in (one, one[7:]) if part]
         return session
 
@@ -134,17 +124,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _failed(name: str, reason: str, next_step: str) -> SignInNeeded:
     return SignInNeeded(f"{name} failed: {reason}.", next_step=next_step)
-
-
-def _in_a_thread(make: Callable[[], Session]) -> Future[Session]:
-    future: Future[Session] = Future()
-    future.set_running_or_notify_cancel()  # from here on nobody who waits can cancel it
-
-    def run() -> None:
-        try:
-            future.set_result(make())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="sign-in", daemon=True).start()
-    return future

@@ -78,7 +78,7 @@ class _Walk:
         for _ in range(MAX_HOPS):
             response, text = await self._send(request)
             if response.is_redirect:
-                request = self._request("GET", self._next(response, response.headers["Location"]))
+                request = self._request("GET", self._next(response, _target(response)))
                 continue
             page = "html" in response.headers.get("Content-Type", "")
             if not page and response.is_success and self._is_host(response):
@@ -108,7 +108,7 @@ class _Walk:
                 return self._submit(response, form, {})
         for connector in _CONNECTORS:
             for link in page.links:
-                if f"/auth/{connector}" in urlsplit(link).path:
+                if f"/auth/{connector}" in link.partition("?")[0]:
                     return self._request("GET", self._next(response, link))
         raise SignInNeeded(
             f"{_place(response)} shows no form for a user name and a password.",
@@ -162,12 +162,20 @@ class _Walk:
                     break
         finally:
             await response.aclose()
-        return response, content.decode(response.encoding or "utf-8", "replace")
+        try:
+            return response, content.decode(response.encoding or "utf-8", "replace")
+        except (LookupError, ValueError):  # it names an encoding that is none of texts
+            return response, content.decode("utf-8", "replace")
 
     def _next(self, response: httpx.Response, location: str) -> str:
         """Where a page leads to. Raises SignInNeeded where that would be less safe."""
-        target = urljoin(str(response.url), location)
-        scheme = urlsplit(target).scheme
+        try:
+            target = urljoin(str(response.url), location)
+            scheme, _, _ = _origin(target)
+        except ValueError:
+            raise UpstreamError(
+                f"{_place(response)} leads to something that is no address."
+            ) from None
         if scheme not in ("http", "https") or (scheme == "http" and response.url.scheme == "https"):
             raise SignInNeeded(
                 f"{_place(response)} leads to an address that is not safe: {scheme}://.",
@@ -183,6 +191,14 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return (parts.scheme, parts.hostname, port)
+
+
+def _target(response: httpx.Response) -> str:
+    """Where a redirect leads to. Raises UpstreamError."""
+    location: str | None = response.headers.get("Location")
+    if location is None:
+        raise UpstreamError(f"{_place(response)} redirects, but does not say where to.")
+    return location
 
 
 def _place(response: httpx.Response) -> str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 from datetime import timezone
 from typing import Any
 
-from ....errors import SignInNeeded, Unreachable
+from ....errors import SignInNeeded, Unreachable, UpstreamTimeout
 from ....models import IapSignIn as Settings
 from ....models import OidcSignIn as OidcSettings
+from .apart import Apart
 from .oidc import OidcSignIn
 from .session import MARGIN, Session, SessionSignIn
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
+#: Seconds that Google has for one answer, and for all of them.
+TIMEOUT = 10.0
+PATIENCE = 30.0
 
 
 class ServiceAccountSignIn(SessionSignIn):
@@ -25,9 +30,13 @@ class ServiceAccountSignIn(SessionSignIn):
         super().__init__()
         self._client_id = client_id
         self._key_file = key_file
+        self._attempt = Apart(self._sign_in)
 
     async def sign_in(self) -> Session:
-        return await asyncio.to_thread(self._sign_in)
+        try:
+            return await self._attempt.outcome(PATIENCE)
+        except asyncio.TimeoutError:
+            raise UpstreamTimeout(f"Google gave no token within {PATIENCE:.0f} s.") from None
 
     def _sign_in(self) -> Session:
         from google.auth import exceptions
@@ -50,7 +59,7 @@ class ServiceAccountSignIn(SessionSignIn):
         from google.auth.transport.requests import Request
         from google.oauth2 import id_token, service_account
 
-        request = Request()
+        request: Any = functools.partial(Request(), timeout=TIMEOUT)
         if self._key_file:
             account: Any = service_account.IDTokenCredentials
             credentials = account.from_service_account_file(

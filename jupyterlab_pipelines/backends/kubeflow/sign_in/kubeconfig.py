@@ -135,5 +135,5 @@ def _seconds_left(ends: object) -> float | None:
     try:
         text = re.sub(r"\.\d+", "", str(ends)).replace("Z", "+00:00")
         return datetime.fromisoformat(text).timestamp() - time.time()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

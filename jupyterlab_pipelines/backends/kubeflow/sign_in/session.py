@@ -18,6 +18,8 @@ MARGIN = 60.0
 #: accounts are locked otherwise.
 PATIENCE = 60.0
 MAX_PATIENCE = 3600.0
+#: Seconds for which a session that the API let pass is not doubted for what another place says.
+FRESH = 10.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class SessionSignIn(SignInMethod):
         self._refusal: SignInNeeded | None = None
         self._refusals = 0
         self._again_at = 0.0
+        self._accepted_at = 0.0
 
     @abstractmethod
     async def sign_in(self) -> Session:
@@ -77,6 +80,7 @@ class SessionSignIn(SignInMethod):
     def accepted(self, headers: Mapping[str, str]) -> None:
         """What was wrong before is over."""
         self._useless, self._refusal, self._refusals = 0, None, 0
+        self._accepted_at = monotonic()
 
     def refused(self, headers: Mapping[str, str]) -> bool:
         """Forgets the session, unless another request has renewed it already."""
@@ -84,6 +88,14 @@ class SessionSignIn(SignInMethod):
             self._session = None
             if self._useless >= self.tries:
                 self._wait_after(SignInNeeded(self.useless, next_step=self.useless_step))
+        return True
+
+    def refused_elsewhere(self, headers: Mapping[str, str]) -> bool:
+        """Never holds the API up: forgets only a session that has passed there, and not lately."""
+        if self._session is not None and self._session.headers == headers:
+            if self._useless or monotonic() - self._accepted_at < FRESH:
+                return False
+            self._session = None
         return True
 
     def _wait_after(self, refusal: SignInNeeded) -> None:
@@ -110,6 +122,6 @@ def lasting(seconds: object) -> float | None:
         return None
     try:
         length = float(seconds)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return time.time() + length - min(MARGIN, length / 4)

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ....errors import SignInNeeded
+from .apart import Apart
 from .base import SignInMethod, clean_token
 
 #: The longest token that is read, in bytes.
 MAX_TOKEN = 64 << 10
+#: Seconds that a token's file is waited for: it may lie on a disk that does not answer.
+PATIENCE = 10.0
 
 
 @dataclass
@@ -25,8 +28,19 @@ class BearerToken(SignInMethod):
     next_step: str = "Renew the connection's token."
     _last: str = field(default="", repr=False)
 
+    def __post_init__(self) -> None:
+        # One that rotates is read anew, whatever an earlier reading has given since.
+        self._reading = Apart(self.read, kept=False)
+
     async def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {await asyncio.to_thread(self.read)}"}
+        try:
+            token = self.read() if self.file is None else await self._reading.outcome(PATIENCE)
+        except asyncio.TimeoutError:
+            raise SignInNeeded(
+                f"The token file {self.file} cannot be read: it took longer than {PATIENCE:.0f} s.",
+                next_step="Check that it is mounted, or change the connection.",
+            ) from None
+        return {"Authorization": f"Bearer {token}"}
 
     def refused(self, headers: Mapping[str, str]) -> bool:
         """A mounted token may have been rotated in this moment."""
@@ -50,7 +64,7 @@ class BearerToken(SignInMethod):
 
 def _content(file: str) -> str:
     try:
-        with Path(file).open(encoding="ascii") as opened:
+        with Path(file).expanduser().open(encoding="ascii") as opened:
             return opened.read(MAX_TOKEN)
     except UnicodeDecodeError:
         return ""

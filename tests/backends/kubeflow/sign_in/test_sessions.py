@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,15 @@ from google.auth import jwt
 from pydantic import SecretStr
 
 from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, kubeflow_backend
-from jupyterlab_pipelines.backends.kubeflow.sign_in import session
+from jupyterlab_pipelines.backends.kubeflow.sign_in import iap, session
 from jupyterlab_pipelines.backends.kubeflow.sign_in.iap import iap_sign_in
-from jupyterlab_pipelines.errors import SignInNeeded
+from jupyterlab_pipelines.errors import PipelinesError, SignInNeeded, Unreachable
 from jupyterlab_pipelines.models import IapSignIn, NewConnection, Submission
 from tests.async_tests import in_loop
 from tests.backends.kubeflow.sign_in.asking import names
 from tests.kubeflow import Answer, Cluster, Request, serving
 from tests.kubeflow.doors import Ended, Gateway, TokenEndpoint
+from tests.kubeflow.faults import fault_proxy, is_silent
 
 SPEC = {"pipelineInfo": {"name": "p"}, "schemaVersion": "2.1.0", "root": {"dag": {}}}
 
@@ -88,14 +90,34 @@ async def test_an_ended_session_is_renewed_once_for_everybody(ended: Ended) -> N
         await backend.close()
 
 
+@pytest.mark.parametrize("ended", ["redirect", "401"])
 @in_loop
-async def test_what_starts_a_run_is_never_sent_twice_but_the_next_time_works() -> None:
+async def test_what_starts_a_run_is_sent_again_after_the_session_was_renewed(ended: Ended) -> None:
     cluster = cluster_with_a_run()
     gateway = Gateway(cluster)
     async with serving(gateway.outside) as url:
         backend = backend_of(f"{url}/pipeline", DEX)
         await names(backend)
         gateway.sessions.clear()
+        gateway.ended = ended
+        await backend.submit(Submission(pipeline=SPEC))
+        assert cluster.asked["POST /apis/v2beta1/runs"] == 1
+        assert gateway.logins == 2
+        await backend.close()
+
+
+@pytest.mark.parametrize("ended", ["page", "forbidden page"])
+@in_loop
+async def test_what_a_page_answers_is_never_sent_twice_but_the_next_time_works(
+    ended: Ended,
+) -> None:
+    cluster = cluster_with_a_run()
+    gateway = Gateway(cluster)
+    async with serving(gateway.outside) as url:
+        backend = backend_of(f"{url}/pipeline", DEX)
+        await names(backend)
+        gateway.sessions.clear()
+        gateway.ended = ended
         with pytest.raises(SignInNeeded):
             await backend.submit(Submission(pipeline=SPEC))
         assert cluster.asked["POST /apis/v2beta1/runs"] == 0
@@ -207,6 +229,31 @@ async def test_pages_that_lead_in_circles_end() -> None:
         assert "redirects on and on" in await refusal(backend_of(url, DEX))
 
 
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [
+        (Answer(302, b""), "does not say where to"),
+        (Answer(302, b"", {"Location": "http://[::1/x"}), "broke off"),
+        (Answer(302, b"", {"Location": "http://host:99999/"}), "no address"),
+        (Answer(200, b"<a href='http://[x/y'>", {"Content-Type": "text/html"}), "no form"),
+        (Answer(200, b"<form>", {"Content-Type": "text/html; charset=hex"}), "no form"),
+    ],
+    ids=["no place", "no address", "no port", "no link", "no encoding"],
+)
+@in_loop
+async def test_what_no_browser_could_follow_is_told(answered: Answer, said: str) -> None:
+    async def odd(request: Request) -> Answer:
+        return answered
+
+    cluster = Cluster()
+    cluster.routers.append(odd)
+    async with serving(cluster) as url:
+        backend = backend_of(url, DEX)
+        with pytest.raises(PipelinesError, match=said):
+            await names(backend)
+        await backend.close()
+
+
 # --- a session's cookie by value ----------------------------------------------------------------
 
 
@@ -296,6 +343,22 @@ async def test_a_token_is_renewed_before_its_end() -> None:
         await backend.close()
 
 
+@pytest.mark.parametrize(
+    "lasts", [10**400, "10e999", -1, None, "soon"], ids=lambda one: str(one)[:6]
+)
+@in_loop
+async def test_an_odd_end_of_a_token_is_passed_over(lasts: Any) -> None:
+    cluster = cluster_with_a_run()
+    endpoint = TokenEndpoint(cluster)
+    endpoint.lasts = lasts
+    cluster.users["nobody's"] = "nobody"
+    cluster.routers.append(endpoint.answer)
+    async with serving(cluster) as url:
+        backend = backend_of(url, oidc(url, endpoint, "client_credentials"))
+        assert await names(backend) == ["train"]
+        await backend.close()
+
+
 @in_loop
 async def test_a_rotated_refresh_token_is_kept_for_every_process() -> None:
     cluster = cluster_with_a_run()
@@ -332,6 +395,39 @@ async def test_wrong_credentials_are_told_by_the_standards_word(wrong: str) -> N
         text = await refusal(backend_of(url, settings))
         assert "invalid_client" in text or "invalid_grant" in text
         assert "canary-77" not in text
+
+
+# --- beside the API -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["dex", "oidc", "token"])
+@pytest.mark.parametrize("status", [302, 401])
+@in_loop
+async def test_what_refuses_beside_the_api_says_nothing_of_the_session(
+    method: str, status: int
+) -> None:
+    async def no_dashboard(request: Request) -> Answer | None:
+        if not request.path.startswith("/api/"):
+            return None
+        return Answer(status, b"", {"Location": "https://other.example/login"})
+
+    cluster = cluster_with_a_run()
+    cluster.multi_user = True
+    cluster.users["echoed"] = "ada@example.com"
+    endpoint, gateway = TokenEndpoint(cluster), Gateway(cluster)
+    cluster.routers += [no_dashboard, endpoint.answer]
+    gateway.outside.routers.insert(0, no_dashboard)
+    async with serving(cluster) as url, serving(gateway.outside) as outside:
+        sign_ins = {
+            "dex": DEX,
+            "oidc": oidc(url, endpoint, "client_credentials"),
+            "token": {"method": "token", "command": "echo echoed"},
+        }
+        backend = backend_of(f"{outside}/pipeline" if method == "dex" else url, sign_ins[method])
+        for _ in range(3):
+            assert (await backend.namespaces()).namespaces == []
+        assert gateway.logins + endpoint.asked.total() == (method != "token")
+        await backend.close()
 
 
 # --- Google's Identity-Aware Proxy --------------------------------------------------------------
@@ -419,6 +515,31 @@ async def test_a_service_account_passes_googles_proxy(
         assert "Google gave no token" in text
         file.write_text("{}")
         assert "key file" in await refusal(backend_of(url, given))
+
+
+@in_loop
+async def test_a_google_that_never_answers_takes_one_thread(
+    keys: tuple[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(iap, "TIMEOUT", 1.0)
+    cluster = cluster_with_a_run()
+    async with serving(cluster) as url, fault_proxy(url, is_silent) as proxy:
+        file = tmp_path / "key.json"
+        account = {
+            "type": "service_account", "client_email": "a@p.iam.gserviceaccount.com",
+            "private_key": keys[0], "private_key_id": "1", "token_uri": f"{proxy.url}/token",
+        }  # fmt: skip
+        file.write_text(json.dumps(account))
+        given = {"method": "iap", "client_id": "proxy-client", "key_file": str(file)}
+        backend = backend_of(url, given)
+        for _ in range(6):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(names(backend), 0.05)
+        assert sum(one.name == "sign-in" for one in threading.enumerate()) == 1
+        with pytest.raises(Unreachable, match="Google"):
+            await names(backend)
+        assert len(proxy.requests) == 1
+        await backend.close()
 
 
 @in_loop

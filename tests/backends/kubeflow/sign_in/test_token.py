@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, kubeflow_backend
 from jupyterlab_pipelines.backends.kubeflow.sign_in import command as commands
 from jupyterlab_pipelines.backends.kubeflow.sign_in import session
+from jupyterlab_pipelines.backends.kubeflow.sign_in import token as tokens
 from jupyterlab_pipelines.errors import SignInNeeded
 from jupyterlab_pipelines.models import NewConnection
 from tests.async_tests import in_loop
@@ -54,6 +57,30 @@ async def test_a_mounted_token_is_read_for_each_request(tmp_path: Path) -> None:
             file.write_text(f"token-{number}\n")
             await names(backend)
         assert not [one for one in cluster.seen if not one.user]
+        await backend.close()
+
+
+@in_loop
+async def test_a_token_file_that_hangs_takes_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "PATIENCE", 0.05)
+    file = tmp_path / "token"
+    os.mkfifo(file)
+    cluster = Cluster()
+    async with serving(cluster) as url:
+        backend = backend_of(url, file=str(file))
+        for _ in range(6):
+            with pytest.raises(SignInNeeded, match="took longer"):
+                await names(backend)
+        reading = [one for one in threading.enumerate() if one.name == "sign-in"]
+        assert len(reading) == 1
+        file.write_text("token-1")  # which ends the reading
+        await asyncio.to_thread(reading[0].join)
+        file.unlink()
+        file.write_text("token-2")
+        await names(backend)
+        assert cluster.seen[-1].headers["authorization"] == "Bearer token-2"
         await backend.close()
 
 
