@@ -8,9 +8,11 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 
 from ....errors import SignInNeeded
 from .apart import Apart
@@ -21,8 +23,12 @@ from .session import PATIENCE, Session, SessionSignIn
 COMMAND_TIMEOUT = 10.0
 #: Seconds more until whoever waits is told, should the attempt not end.
 _GRACE = 2.0
-#: The most of a command's output that is read, in bytes.
+#: The most that a command may print, in bytes.
 MAX_OUTPUT = 64 << 10
+#: Seconds between two looks whether a command has ended.
+_LOOK = 0.02
+#: Seconds in which what an ended command has printed is read.
+_MOMENT = 0.5
 
 
 class ProgramSignIn(SessionSignIn):
@@ -86,13 +92,17 @@ def output(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> str:
-    """What a command prints, without a terminal. Raises SignInNeeded without what it said."""
+    """What a command prints, without a terminal. Raises SignInNeeded without what it said.
+
+    It has ended when it has ended itself, whatever it leaves running.
+    """
     try:
         process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            bufsize=0,  # what is there is read, without waiting for more
             env=None if environment is None else {**os.environ, **environment},
             cwd=folder,
             start_new_session=True,
@@ -100,15 +110,37 @@ def output(
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it cannot be run"
         raise _failed(name, reason, next_step) from None
-    try:
-        printed, _ = process.communicate(timeout=COMMAND_TIMEOUT)
-    except subprocess.TimeoutExpired:
+    printed = bytearray()
+    too_much = threading.Event()
+    reading = threading.Thread(target=_read, args=(process, printed, too_much), daemon=True)
+    reading.start()
+    last = monotonic() + COMMAND_TIMEOUT
+    while process.poll() is None and monotonic() < last and not too_much.wait(_LOOK):
+        pass
+    if process.poll() is None:
         _end(process)
         reason = f"it took longer than {COMMAND_TIMEOUT:.0f} s"
-        raise _failed(name, reason, next_step) from None
-    if process.returncode != 0:
-        raise _failed(name, f"it ended with status {process.returncode}", next_step)
-    return printed[:MAX_OUTPUT].decode("utf-8", "replace")
+    elif process.returncode != 0:
+        reason = f"it ended with status {process.returncode}"
+    else:
+        reason = ""
+        reading.join(_MOMENT)
+    if too_much.is_set():
+        reason = f"it printed more than {MAX_OUTPUT >> 10} KiB"
+    if reason:
+        raise _failed(name, reason, next_step)
+    return printed.decode("utf-8", "replace")
+
+
+def _read(process: subprocess.Popen[bytes], printed: bytearray, too_much: threading.Event) -> None:
+    """Reads until nobody holds the pipe any more, which may be long after the command's end."""
+    assert process.stdout is not None
+    with process.stdout as pipe:
+        while piece := pipe.read(MAX_OUTPUT + 1 - len(printed)):
+            printed += piece
+            if len(printed) > MAX_OUTPUT:
+                too_much.set()
+                break
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -119,7 +151,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         else:
             process.kill()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.communicate(timeout=1)  # somebody else may still hold its pipe
+        process.wait(timeout=1)
 
 
 def _failed(name: str, reason: str, next_step: str) -> SignInNeeded:

@@ -107,8 +107,10 @@ async def test_a_command_is_run_once_and_again_when_its_token_is_refused(tmp_pat
         ("print()", "holds no token"),
         (f"print('{CANARY} and more')", "holds no token"),
         ("import time; time.sleep(30)", "took longer"),
+        ("while True: print('x' * 9999)", "more than 64 KiB"),
+        (f"print('{CANARY}' * 9999)", "more than 64 KiB"),
     ],
-    ids=["fails", "prints nothing", "prints a sentence", "hangs"],
+    ids=["fails", "prints nothing", "prints a sentence", "hangs", "prints on", "prints much"],
 )
 @in_loop
 async def test_a_command_that_fails_is_told_without_what_it_says(
@@ -123,6 +125,25 @@ async def test_a_command_that_fails_is_told_without_what_it_says(
             await names(backend)
         assert CANARY not in f"{caught.value.message}{caught.value.next_step}"
         assert not cluster.seen
+        await backend.close()
+
+
+@in_loop
+async def test_what_a_command_leaves_running_is_not_waited_for(tmp_path: Path) -> None:
+    ended = tmp_path / "ended"
+    left = f"import time, pathlib; time.sleep(3); pathlib.Path({str(ended)!r}).touch()"
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {left!r}]); print('t')"
+    cluster = Cluster()
+    cluster.users = {"t": "ada"}
+    async with serving(cluster) as url:
+        backend = backend_of(url, command=printing(tmp_path, code))
+        assert await names(backend) == []
+        assert not ended.exists()
+        for _ in range(100):  # nor is it ended
+            if ended.exists():
+                break
+            await asyncio.sleep(0.1)
+        assert ended.exists()
         await backend.close()
 
 
