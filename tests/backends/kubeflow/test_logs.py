@@ -149,6 +149,34 @@ async def test_it_goes_on_in_the_archive_when_the_pod_is_gone(
         assert sum(here.cluster.asked.values()) - asked <= 1, logs  # the run only
 
 
+BEGINS = 'time="2026-08-01T10:00:00 UTC" level=info msg="capturing logs" argo=true\n'
+ENDS = (
+    'time="2026-08-01T10:09:00 UTC" level=info msg="sub-process exited" argo=true error="<nil>"\n'
+)
+ENDS_IN_ARGO_4 = 'time=2026-08-01T10:09:00.1Z level=INFO msg="sub-process exited" argo=true\n'
+
+
+@pytest.mark.parametrize("ends", [ENDS, ENDS_IN_ARGO_4])
+@pytest.mark.parametrize("last", ["", "the last line has no end", "at what time=12"])
+@in_loop
+async def test_what_argo_itself_says_is_no_part_of_a_log(
+    monkeypatch: pytest.MonkeyPatch, last: str, ends: str
+) -> None:
+    async with world(monkeypatch) as here:
+        whole = 'time="12:00" level=info msg="the step\'s own"\n' + lines(0, 20) + last
+        live = BEGINS + whole + ends
+        read, offset = "", 0
+        for length in (10, 90, 500, *range(len(live) - len(ends) - 30, len(live))):
+            here.prints(live[:length])
+            chunk = await here.read(offset)
+            read, offset = read + chunk.text, chunk.next_offset
+            assert whole.startswith(read)
+        here.cluster.declared[here.run.id, "train-2", "main-logs"] = whole.encode()
+        here.ends()
+        chunk = await here.read(offset)
+        assert (read + chunk.text, chunk.complete) == (whole, True)
+
+
 @in_loop
 async def test_a_rotated_log_says_so_once_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     async with world(monkeypatch) as here:
