@@ -125,6 +125,37 @@ async def test_each_attempt_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None
             await here.read(attempt=3)
 
 
+@in_loop
+async def test_a_retrys_log_is_not_the_one_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(monkeypatch) as here:
+        here.prints("first try\n")
+        here.ends()
+        assert (await here.read()).text == "first try\n"
+        here.cluster.turn(here.run, "RUNNING")
+        assert here.run.tasks is not None
+        here.run.tasks[0]["state"] = "RUNNING"
+        here.prints("second try\n")
+        chunk = await here.read()
+        assert (chunk.text, chunk.complete) == ("second try\n", False)
+
+
+@in_loop
+async def test_a_retry_that_nobody_saw_running_is_told_by_its_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with world(monkeypatch) as here:
+        assert here.run.tasks is not None
+        here.ends()
+        for hour, text in ((10, "first try\n"), (11, "second try\n")):
+            start = f"2026-08-01T{hour}:00:00Z"
+            one = {"number": 1, "pod_name": "train-2", "state": "SUCCEEDED", "start_time": start}
+            properties = {"custom_properties": {"attempts": [one]}}
+            here.run.tasks[0]["status_metadata"] = properties
+            here.prints(text)
+            chunk = await here.read()
+            assert (chunk.text, chunk.complete) == (text, True)
+
+
 @pytest.mark.parametrize("place", ["declared", "pods"])
 @in_loop
 async def test_it_goes_on_in_the_archive_when_the_pod_is_gone(

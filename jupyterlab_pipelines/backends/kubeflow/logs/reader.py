@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from ....errors import NotFound, PipelinesError
@@ -32,9 +33,14 @@ class _Followed:
     def __init__(self) -> None:
         self.kept = KeptLog()
         self.read_at = float("-inf")
-        #: Nothing will be added any more.
-        self.final = False
+        #: The attempt was over when it was read.
+        self.over = False
         self.reading: asyncio.Task[None] | None = None
+
+    @property
+    def final(self) -> bool:
+        """Nothing will be added any more."""
+        return self.over or self.kept.full
 
     @property
     def fresh(self) -> bool:
@@ -55,7 +61,7 @@ class Logs:
     def __init__(self, endpoint: Endpoint, ui: Endpoint, artifacts: Artifacts) -> None:
         self._endpoint = endpoint
         self._sources = Sources(endpoint, ui, artifacts)
-        self._followed: OrderedDict[tuple[str, str], _Followed] = OrderedDict()
+        self._followed: OrderedDict[tuple[str, str, datetime | None], _Followed] = OrderedDict()
         #: Whether the endpoint honours ranges; null until it has been seen.
         self._ranged: bool | None = None
 
@@ -80,11 +86,11 @@ class Logs:
                 raise NotFound(f"Task {record.task_id!r} has no attempt {attempt}.")
             number = attempt or 1
             return LogChunk(text="", offset=0, next_offset=0, size=0, complete=over, attempt=number)
-        pod, day = pods[-1], f"{run.created_at:%Y-%m-%d}"
+        pod, day, started = pods[-1], f"{run.created_at:%Y-%m-%d}", None
         for one in record.status.attempts:
             if one.number == pod.attempt:
-                over = one.state.final
-        log = PodLog(run.run_id, run.namespace or namespace, pod, day, over)
+                over, started = one.state.final, one.started_at
+        log = PodLog(run.run_id, run.namespace or namespace, pod, day, over, started)
         offset = max(offset, 0)
         piece = await self._piece(log, offset, limit)
         if piece is None:
@@ -113,8 +119,10 @@ class Logs:
     # --- without -------------------------------------------------------------------------------
 
     def _of(self, log: PodLog) -> _Followed:
-        key = log.run_id, log.pod.name
+        key = log.run_id, log.pod.name, log.started
         followed = self._followed.setdefault(key, _Followed())
+        if followed.over and not log.over:  # it was retried, and nothing says when
+            followed = self._followed[key] = _Followed()
         self._followed.move_to_end(key)
         while len(self._followed) > _KEPT:
             self._followed.popitem(last=False)
@@ -135,7 +143,7 @@ class Logs:
         elif log.over and self._ranged is False:  # it is Kubeflow's: another may say it by a 404
             followed.kept.end_with(GONE)
         followed.read_at = time.monotonic()
-        followed.final = log.over or followed.kept.full
+        followed.over = log.over
 
     async def _text(self, log: PodLog) -> Text | None:
         """The log as the first source has it; null where none has it, or not yet.

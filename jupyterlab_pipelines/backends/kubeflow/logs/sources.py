@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
 import httpx
@@ -30,7 +31,8 @@ _NOT_THERE = ("not found", "NotFound", "Unable to find", "No such", "does not ex
 class PodLog:
     """Whose log it is. `day` is when the run was created: archives are sorted by it.
 
-    `over`: nothing will be added any more.
+    `over`: nothing will be added any more. `started` tells a retry's pod from the one before it,
+    which had the same name.
     """
 
     run_id: str
@@ -38,6 +40,7 @@ class PodLog:
     pod: Pod
     day: str
     over: bool
+    started: datetime | None
 
 
 class Sources:
