@@ -113,7 +113,8 @@ def _logs(arguments: Any) -> None:
         while True:
             chunk = runs.wait(desk.read_log(run.run_id, node.id, None, offset, 1 << 18))
             print(chunk.text, end="")
-            if chunk.next_offset >= chunk.size:
+            # The last character of a running step's log may not be there yet.
+            if chunk.next_offset >= chunk.size or chunk.next_offset == offset:
                 break
             offset = chunk.next_offset
 

@@ -21,8 +21,8 @@ from .streams import SANDBOX, SMALL, gathered, send, set_content_headers
 #: Whatever else the browser or the backend sends, cookies and sign-ins above all, stays behind.
 _REQUEST_HEADERS = ("Accept", "Content-Type", "Content-Length", "Range", "If-Range")
 _ANSWER_HEADERS = (
-    "Accept-Ranges", "Allow", "Content-Disposition", "Content-Length", "Content-Range", "ETag",
-    "Last-Modified", "Retry-After",
+    "Accept-Ranges", "Allow", "Content-Disposition", "Content-Encoding", "Content-Length",
+    "Content-Range", "ETag", "Last-Modified", "Retry-After",
 )  # fmt: skip
 _STARTS_CODE = re.compile(r"/apis/[^/]+/(runs|recurringruns|jobs|visualizations)\b")
 

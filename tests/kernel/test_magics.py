@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+
+from jupyterlab_pipelines.backends.chunks import log_chunk
+from jupyterlab_pipelines.kernel import magics
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "digits.ipynb"
 
@@ -58,6 +63,31 @@ def test_a_component_cell_runs_and_its_run_is_shown() -> None:
     assert "✓ Succeeded" in listed.data["text/plain"]
     assert "sum" in listed.data["text/html"]
     assert "adding" in text_of(execute(LOAD, "%pipelines logs last"))
+
+
+def test_a_log_that_ends_inside_a_character_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, reads = "degrees: 20 °".encode()[:-1], []
+
+    def read_log(run: str, task: str, attempt: None, offset: int, limit: int) -> Any:
+        reads.append(offset)
+        assert len(reads) < 5
+        return log_chunk(log[offset:], offset, len(log), over=False, attempt=1)
+
+    node = SimpleNamespace(id="train", display_name="train")
+    graph = SimpleNamespace(
+        topology=SimpleNamespace(tasks=[node]), tasks={"train": SimpleNamespace(attempts=[1])}
+    )
+    desk = SimpleNamespace(
+        find_run=lambda run: SimpleNamespace(run_id=run),
+        get_graph=lambda run: graph,
+        read_log=read_log,
+    )
+    monkeypatch.setattr(magics.runs, "service", lambda connection: desk)
+    monkeypatch.setattr(magics.runs, "wait", lambda answer: answer)
+    magics._logs(SimpleNamespace(connection="cluster", run="r", task=None))
+    assert capsys.readouterr().out == "degrees: 20 "
 
 
 def test_without_ipywidgets_the_run_is_a_table() -> None:

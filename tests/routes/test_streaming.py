@@ -129,6 +129,13 @@ async def test_a_small_answer_that_breaks_off_is_an_error(scripted: Scripted, di
     assert "broke off" in body["message"]
 
 
+async def test_a_packed_answer_says_that_it_is(scripted: Scripted, dial: Any) -> None:
+    scripted.answer = answers(b"packed", Content_Type="application/json", Content_Encoding="gzip")
+    line = await dial("GET", "apis/v2beta1/runs")
+    status, headers = await line.head()
+    assert (status, headers["content-encoding"]) == (200, "gzip")
+
+
 async def test_a_cut_answer_of_known_length_is_cut(scripted: Scripted, dial: Any) -> None:
     scripted.answer = answers(broken, Content_Type="application/json", Content_Length=str(4 * MIB))
     line = await dial("GET", "apis/v2beta1/runs")

@@ -284,7 +284,9 @@ class KubeflowBackend:
             namespace=kept.graph.run.namespace or self._namespace,
             session=producer.artifact_stores.get(artifact_id, ""),
             # What kfp 1 made has no type of its own, and Argo packed it.
-            archived=status.uri.endswith(".tgz") and kind in ("", "system.Artifact"),
+            archived=not kept.reading.pipeline.known
+            and status.uri.endswith(".tgz")
+            and kind in ("", "system.Artifact"),
         )
         return await self._artifacts.open(wanted, start, end)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
@@ -23,6 +25,8 @@ _KEPT = 20_000
 _RUNS = 64
 #: The most other runs that are asked for one graph's links, and ids in one request.
 _MOST_RUNS = 32
+#: Seconds after which a run that could not be read is asked for again.
+_REFUSED = 60.0
 _IDS = 50
 
 
@@ -40,6 +44,8 @@ class Origins:
         self._pipeline_of = pipeline_of
         self._executions: OrderedDict[int, TaskRef] = OrderedDict()
         self._tasks: OrderedDict[str, dict[str, tuple[str, State]]] = OrderedDict()
+        #: Until when a run that could not be read counts as one without tasks.
+        self._refused: dict[str, float] = {}
 
     async def link(self, records: Iterable[Record]) -> None:
         """Sets `cached_from` of every cached step whose origin can be found."""
@@ -93,12 +99,16 @@ class Origins:
 
     async def _tasks_of(self, run_id: str) -> dict[str, tuple[str, State]]:
         """The scope paths and states of a run's tasks by the endpoint's ids."""
+        if self._refused.get(run_id, math.inf) <= time.monotonic():
+            del self._refused[run_id]
+            self._tasks.pop(run_id, None)
         if run_id not in self._tasks:
             path = f"{RUNS}/{quote(run_id, safe='')}"
             try:
                 content = await self._endpoint.json("GET", path, query=[("view", "FULL")])
             except PipelinesError:
                 content = {}
+                self._refused[run_id] = time.monotonic() + _REFUSED
             records = understood(
                 self._endpoint.host, "tasks", lambda: read_tasks(content.get("tasks") or [])
             )
@@ -106,7 +116,8 @@ class Origins:
                 one.uid: (one.task_id, one.status.state) for one in records.values()
             }
             while len(self._tasks) > _RUNS:
-                self._tasks.popitem(last=False)
+                forgotten, _ = self._tasks.popitem(last=False)
+                self._refused.pop(forgotten, None)
         return self._tasks[run_id]
 
     async def _link_by_artifacts(self, cached: list[Record]) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
+
+from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend, origins, readings
 from jupyterlab_pipelines.models import State, TaskRef
 from tests.async_tests import in_loop
-from tests.kubeflow import Answer, Request
+from tests.kubeflow import Answer, Request, serving
 from tests.kubeflow.mlmd import SERVICE
 from tests.kubeflow.steps import Outcome
 
@@ -45,6 +48,36 @@ async def test_links_that_cannot_be_followed_do_no_harm() -> None:
     graph = await endpoint.graph(run)
     assert graph.tasks[TRAIN].state is State.CACHED
     assert graph.tasks[TRAIN].cached_from is None
+
+
+@in_loop
+async def test_a_source_run_refused_once_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(origins, "_REFUSED", 0.0)
+    monkeypatch.setattr(readings, "_FRESH", 0.0)
+    endpoint = endpoint_with("the task API")
+    source = endpoint.add(compiled())
+    run = endpoint.add(compiled(), {TRAIN: Outcome("CACHED")})
+    made = next(one for one in source.tasks or [] if one["task_id"].endswith(TRAIN))
+    task = next(one for one in run.tasks or [] if one["task_id"].endswith(TRAIN))
+    origin = {"cached_from_run_id": source.id, "cached_from_task_id": made["task_id"]}
+    task.setdefault("status_metadata", {})["custom_properties"] = origin
+    busy = True
+
+    async def refuses(request: Request) -> Answer | None:
+        refused = busy and request.path.endswith(source.id)
+        return Answer.json({"message": "busy"}, 403) if refused else None
+
+    endpoint.cluster.routers.insert(0, refuses)
+    async with serving(endpoint.cluster) as url:
+        backend = KubeflowBackend(url)
+        assert (await backend.get_graph(run.id)).tasks[TRAIN].cached_from is None
+        busy = False
+        task["display_name"] = "changed"
+        link = TaskRef(run_id=source.id, task_id=TRAIN)
+        assert (await backend.get_graph(run.id)).tasks[TRAIN].cached_from == link
+        await backend.close()
 
 
 @in_loop

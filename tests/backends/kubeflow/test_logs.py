@@ -125,6 +125,37 @@ async def test_each_attempt_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None
             await here.read(attempt=3)
 
 
+@in_loop
+async def test_a_retrys_log_is_not_the_one_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(monkeypatch) as here:
+        here.prints("first try\n")
+        here.ends()
+        assert (await here.read()).text == "first try\n"
+        here.cluster.turn(here.run, "RUNNING")
+        assert here.run.tasks is not None
+        here.run.tasks[0]["state"] = "RUNNING"
+        here.prints("second try\n")
+        chunk = await here.read()
+        assert (chunk.text, chunk.complete) == ("second try\n", False)
+
+
+@in_loop
+async def test_a_retry_that_nobody_saw_running_is_told_by_its_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with world(monkeypatch) as here:
+        assert here.run.tasks is not None
+        here.ends()
+        for hour, text in ((10, "first try\n"), (11, "second try\n")):
+            start = f"2026-08-01T{hour}:00:00Z"
+            one = {"number": 1, "pod_name": "train-2", "state": "SUCCEEDED", "start_time": start}
+            properties = {"custom_properties": {"attempts": [one]}}
+            here.run.tasks[0]["status_metadata"] = properties
+            here.prints(text)
+            chunk = await here.read()
+            assert (chunk.text, chunk.complete) == (text, True)
+
+
 @pytest.mark.parametrize("place", ["declared", "pods"])
 @in_loop
 async def test_it_goes_on_in_the_archive_when_the_pod_is_gone(
@@ -147,6 +178,34 @@ async def test_it_goes_on_in_the_archive_when_the_pod_is_gone(
         assert (await here.read()).text == lines(0, 80)
         logs = [key for key in here.cluster.asked if "/log" in key or ":read" in key]
         assert sum(here.cluster.asked.values()) - asked <= 1, logs  # the run only
+
+
+BEGINS = 'time="2026-08-01T10:00:00 UTC" level=info msg="capturing logs" argo=true\n'
+ENDS = (
+    'time="2026-08-01T10:09:00 UTC" level=info msg="sub-process exited" argo=true error="<nil>"\n'
+)
+ENDS_IN_ARGO_4 = 'time=2026-08-01T10:09:00.1Z level=INFO msg="sub-process exited" argo=true\n'
+
+
+@pytest.mark.parametrize("ends", [ENDS, ENDS_IN_ARGO_4])
+@pytest.mark.parametrize("last", ["", "the last line has no end", "at what time=12"])
+@in_loop
+async def test_what_argo_itself_says_is_no_part_of_a_log(
+    monkeypatch: pytest.MonkeyPatch, last: str, ends: str
+) -> None:
+    async with world(monkeypatch) as here:
+        whole = 'time="12:00" level=info msg="the step\'s own"\n' + lines(0, 20) + last
+        live = BEGINS + whole + ends
+        read, offset = "", 0
+        for length in (10, 90, 500, *range(len(live) - len(ends) - 30, len(live))):
+            here.prints(live[:length])
+            chunk = await here.read(offset)
+            read, offset = read + chunk.text, chunk.next_offset
+            assert whole.startswith(read)
+        here.cluster.declared[here.run.id, "train-2", "main-logs"] = whole.encode()
+        here.ends()
+        chunk = await here.read(offset)
+        assert (read + chunk.text, chunk.complete) == (whole, True)
 
 
 @in_loop

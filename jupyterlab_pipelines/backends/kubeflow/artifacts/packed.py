@@ -58,12 +58,16 @@ async def _inner(open_raw: Open) -> tuple[int | None, str]:
     raw = await open_raw(0, _HEADERS)
     try:
         async with aclosing(_unpacked(raw.body)) as pieces:
-            header = await _Tar(pieces).header()
+            tar = _Tar(pieces)
+            header = await tar.header()
+            several = header is not None and await tar.goes_on(header.size)
     except BadUpstream:
         return None, raw.tag
     finally:
         await _close(raw.body)
     if header is None or header.type not in tarfile.REGULAR_TYPES or header.size > MOST:
+        return None, raw.tag
+    if several:  # then Argo has not packed it
         return None, raw.tag
     return header.size, raw.tag
 
@@ -148,6 +152,15 @@ class _Tar:
             yield self._kept
         async for piece in self._pieces:
             yield piece
+
+    async def goes_on(self, size: int) -> bool:
+        """Whether another file follows the one of so many bytes, as far as the pieces show it."""
+        left = -(-size // _RECORD) * _RECORD
+        async for piece in self.rest():
+            if left < len(piece):
+                return piece[left] != 0  # a name; the end is zeros
+            left -= len(piece)
+        return False
 
     async def _exactly(self, length: int) -> bytes:
         while len(self._kept) < length:

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 import httpx
 
 from ....errors import (
+    BadUpstream,
     Forbidden,
     NotFound,
     PipelinesError,
@@ -82,6 +83,10 @@ class WebHosts:
         """The bytes `[start, end)`. Redirects are followed as far as they stay on the host."""
         opened = self._answer(place.uri, range_header(start, end))
         response = await opened.__aenter__()
+        begins = response.headers.get("Content-Range", f"bytes {start}-")
+        if response.status_code == 206 and not begins.startswith(f"bytes {start}-"):
+            await opened.__aexit__(None, None, None)
+            raise BadUpstream("The artifact's host sent another part of it than was asked for.")
         return content_of(
             opened,
             response,

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import AsyncIterator, Iterator
 
 from ....errors import StoreBlocked
+from .executor import StepsOwn
 
 #: The most that is kept of a log, in bytes.
 LIMIT = 100 << 20
@@ -59,13 +60,18 @@ class Text:
             yield mapped
 
 
-async def collected(pieces: AsyncIterator[bytes]) -> Text:
-    """A source's text, no further than what can be kept."""
-    text = Text()
+async def collected(pieces: AsyncIterator[bytes], *, over: bool = True) -> Text:
+    """The step's own words in a source, no further than what can be kept.
+
+    Unless it is `over`, an end that may yet become the executor's is left out.
+    """
+    text, own = Text(), StepsOwn()
     async for piece in pieces:
-        text.append(piece)
+        text.append(own.passed(piece))
         if text.size > LIMIT:
-            break
+            return text
+    if over:
+        text.append(own.rest())
     return text
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from ....errors import NotFound, PipelinesError
@@ -32,9 +33,14 @@ class _Followed:
     def __init__(self) -> None:
         self.kept = KeptLog()
         self.read_at = float("-inf")
-        #: Nothing will be added any more.
-        self.final = False
+        #: The attempt was over when it was read.
+        self.over = False
         self.reading: asyncio.Task[None] | None = None
+
+    @property
+    def final(self) -> bool:
+        """Nothing will be added any more."""
+        return self.over or self.kept.full
 
     @property
     def fresh(self) -> bool:
@@ -55,7 +61,7 @@ class Logs:
     def __init__(self, endpoint: Endpoint, ui: Endpoint, artifacts: Artifacts) -> None:
         self._endpoint = endpoint
         self._sources = Sources(endpoint, ui, artifacts)
-        self._followed: OrderedDict[tuple[str, str], _Followed] = OrderedDict()
+        self._followed: OrderedDict[tuple[str, str, datetime | None], _Followed] = OrderedDict()
         #: Whether the endpoint honours ranges; null until it has been seen.
         self._ranged: bool | None = None
 
@@ -80,16 +86,17 @@ class Logs:
                 raise NotFound(f"Task {record.task_id!r} has no attempt {attempt}.")
             number = attempt or 1
             return LogChunk(text="", offset=0, next_offset=0, size=0, complete=over, attempt=number)
-        log = PodLog(run.run_id, run.namespace or namespace, pods[-1], f"{run.created_at:%Y-%m-%d}")
+        pod, day, started = pods[-1], f"{run.created_at:%Y-%m-%d}", None
         for one in record.status.attempts:
-            if one.number == log.pod.attempt:
-                over = one.state.final
+            if one.number == pod.attempt:
+                over, started = one.state.final, one.started_at
+        log = PodLog(run.run_id, run.namespace or namespace, pod, day, over, started)
         offset = max(offset, 0)
         piece = await self._piece(log, offset, limit)
         if piece is None:
             followed = self._of(log)
             if not followed.fresh and not 0 < limit <= followed.kept.size - offset:
-                await self._read_again(followed, log, over=over)
+                await self._read_again(followed, log)
             size = followed.kept.size
             offset = min(offset, size)
             piece = followed.kept.read(offset, limit), offset, size
@@ -112,31 +119,33 @@ class Logs:
     # --- without -------------------------------------------------------------------------------
 
     def _of(self, log: PodLog) -> _Followed:
-        key = log.run_id, log.pod.name
+        key = log.run_id, log.pod.name, log.started
         followed = self._followed.setdefault(key, _Followed())
+        if followed.over and not log.over:  # it was retried, and nothing says when
+            followed = self._followed[key] = _Followed()
         self._followed.move_to_end(key)
         while len(self._followed) > _KEPT:
             self._followed.popitem(last=False)
         return followed
 
-    async def _read_again(self, followed: _Followed, log: PodLog, *, over: bool) -> None:
+    async def _read_again(self, followed: _Followed, log: PodLog) -> None:
         """Those who ask while it is read wait for the same reading."""
         if followed.reading is None:
-            work = self._take(followed, log, over=over)
+            work = self._take(followed, log)
             followed.reading = asyncio.get_running_loop().create_task(work)
             followed.reading.add_done_callback(followed.was_read)
         await asyncio.shield(followed.reading)
 
-    async def _take(self, followed: _Followed, log: PodLog, *, over: bool) -> None:
-        text = await self._text(log, over=over)
+    async def _take(self, followed: _Followed, log: PodLog) -> None:
+        text = await self._text(log)
         if text is not None:
             await asyncio.to_thread(followed.kept.take, text)
-        elif over and self._ranged is False:  # it is Kubeflow's: another may say it by a 404
+        elif log.over and self._ranged is False:  # it is Kubeflow's: another may say it by a 404
             followed.kept.end_with(GONE)
         followed.read_at = time.monotonic()
-        followed.final = over or followed.kept.full
+        followed.over = log.over
 
-    async def _text(self, log: PodLog, *, over: bool) -> Text | None:
+    async def _text(self, log: PodLog) -> Text | None:
         """The log as the first source has it; null where none has it, or not yet.
 
         An attempt that is over may have outgrown what the node keeps of it: the archive comes
@@ -144,7 +153,7 @@ class Logs:
         """
         sources = self._sources
         ways: list[Callable[[], Awaitable[Text]]] = []
-        if over:
+        if log.over:
             ways += [
                 lambda: sources.stored(log),
                 lambda: sources.declared(log),
@@ -152,7 +161,7 @@ class Logs:
         nodes = dict.fromkeys(name for name in (log.pod.name, log.pod.node) if name)
         ways += [lambda node=node: sources.api(log, node) for node in nodes]  # type: ignore[misc]
         ways.append(lambda: sources.ui(log))
-        return await _first(ways, over=over)
+        return await _first(ways, over=log.over)
 
 
 async def _first(ways: Sequence[Callable[[], Awaitable[Text]]], *, over: bool) -> Text | None:

@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
 import httpx
@@ -28,12 +29,18 @@ _NOT_THERE = ("not found", "NotFound", "Unable to find", "No such", "does not ex
 
 @dataclass(frozen=True)
 class PodLog:
-    """Whose log it is. `day` is when the run was created: archives are sorted by it."""
+    """Whose log it is. `day` is when the run was created: archives are sorted by it.
+
+    `over`: nothing will be added any more. `started` tells a retry's pod from the one before it,
+    which had the same name.
+    """
 
     run_id: str
     namespace: str
     pod: Pod
     day: str
+    over: bool
+    started: datetime | None
 
 
 class Sources:
@@ -72,14 +79,14 @@ class Sources:
     async def api(self, log: PodLog, node: str) -> Text:
         """The pod's, or the archive's, by the API server; it never follows."""
         path = f"/apis/v1alpha1/runs/{log.run_id}/nodes/{quote(node, safe='')}/log"
-        return await _log(self._endpoint, path, ())
+        return await _log(self._endpoint, path, (), over=log.over)
 
     async def ui(self, log: PodLog) -> Text:
         """The pod's, or the archive's, by the UI server."""
         query = [("podname", log.pod.name), ("runid", log.run_id), ("createdat", log.day)]
         if log.namespace:
             query.append(("podnamespace", log.namespace))
-        return await _log(self._ui, "/k8s/pod/logs", query)
+        return await _log(self._ui, "/k8s/pod/logs", query, over=log.over)
 
 
 async def beginning(response: httpx.Response) -> bytes:
@@ -92,11 +99,11 @@ async def beginning(response: httpx.Response) -> bytes:
     return bytes(content)
 
 
-async def _log(endpoint: Endpoint, path: str, query: Query) -> Text:
+async def _log(endpoint: Endpoint, path: str, query: Query, *, over: bool) -> Text:
     async with endpoint.open("GET", path, query, {"Accept": "*/*"}, retries=1) as response:
         if response.status_code >= 400:
             raise _refusal(endpoint, response.status_code, await beginning(response))
-        text = await collected(response.aiter_bytes())
+        text = await collected(response.aiter_bytes(), over=over)
     _raise_hidden(endpoint, text)
     return text
 

@@ -94,6 +94,8 @@ LONG = tgz((member("a", tarfile.DIRTYPE), b""), (member("a/b"), b"x" * 1000))
     "data",
     [
         LONG,
+        tgz((member("a"), b"one"), (member("b"), b"two")),
+        tgz((member("a"), bytes(MIB)), (member("b"), b"two")),
         tgz((member("x", tarfile.SYMTYPE, "/etc/passwd"), b"")),
         tgz((member("x", tarfile.LNKTYPE, "../../etc/passwd"), b"")),
         tgz((member("x", tarfile.CHRTYPE), b"")),
@@ -105,8 +107,8 @@ LONG = tgz((member("a", tarfile.DIRTYPE), b""), (member("a/b"), b"x" * 1000))
         b"",
         LONG[:30],
     ],
-    ids=["folder", "symlink", "hardlink", "device", "fifo", "gzip", "none", "bad", "text", "empty",
-         "cut"],
+    ids=["folder", "two", "long", "symlink", "hardlink", "device", "fifo", "gzip", "none", "bad",
+         "text", "empty", "cut"],
 )  # fmt: skip
 @in_loop
 async def test_what_holds_no_single_file_is_served_as_it_is(data: bytes) -> None:

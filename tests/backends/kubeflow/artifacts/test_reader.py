@@ -14,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from jupyterlab_pipelines.backends.base import ArtifactContent
+from jupyterlab_pipelines.backends.kubeflow import KubeflowBackend
 from jupyterlab_pipelines.backends.kubeflow.artifacts import Artifacts, Wanted
 from jupyterlab_pipelines.backends.kubeflow.endpoint import Endpoint
 from jupyterlab_pipelines.backends.kubeflow.sign_in import BearerToken
@@ -111,6 +112,27 @@ async def test_what_argo_packed_is_shown_unpacked() -> None:
             assert data == CONTENT
             # The UI server itself unpacks what it reads of S3.
             assert content.size == size
+
+
+@in_loop
+async def test_what_a_step_of_kfp_2_packed_itself_stays_packed() -> None:
+    cluster = Cluster()
+    packed = cluster.objects["minio", "mlpipeline", "run/model.tgz"] = tgz("model", CONTENT)
+    model = {"type": "Artifact", "uri": "minio://mlpipeline/run/model.tgz"}
+    outputs = {"artifacts": [{"artifact_key": "model", "artifacts": [model]}]}
+    task = {"task_id": "t", "name": "t", "type": "RUNTIME", "state": "SUCCEEDED"}
+    step = {"taskInfo": {"name": "t"}, "componentRef": {"name": "comp-t"}}
+    spec = {
+        "pipelineInfo": {"name": "p"},
+        "root": {"dag": {"tasks": {"t": step}}},
+        "components": {"comp-t": {"executorLabel": "exec-t"}},
+    }
+    run = cluster.add_run("r", "SUCCEEDED", spec=spec, tasks=[{**task, "outputs": outputs}])
+    async with serving(cluster) as url:
+        backend = KubeflowBackend(url)
+        content = await backend.open_artifact(run.id, "t:model")
+        assert b"".join([piece async for piece in content.body]) == packed
+        await backend.close()
 
 
 @in_loop

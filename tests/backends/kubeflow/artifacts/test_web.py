@@ -16,7 +16,13 @@ from jupyterlab_pipelines.backends.kubeflow.artifacts import web
 from jupyterlab_pipelines.backends.kubeflow.artifacts.place import read_place
 from jupyterlab_pipelines.backends.kubeflow.artifacts.source import Wanted
 from jupyterlab_pipelines.backends.kubeflow.artifacts.web import WebHosts
-from jupyterlab_pipelines.errors import Forbidden, NotFound, UnsupportedFeature, UpstreamError
+from jupyterlab_pipelines.errors import (
+    BadUpstream,
+    Forbidden,
+    NotFound,
+    UnsupportedFeature,
+    UpstreamError,
+)
 from tests.async_tests import in_loop
 from tests.backends.kubeflow.sign_in.certificates import Authority
 from tests.kubeflow.doors import tls
@@ -195,6 +201,15 @@ async def test_a_listed_host_is_read_by_range() -> None:
         assert first.startswith("GET /data/gr%C3%B6%C3%9Fe%20a%20b.bin?version=1 HTTP/1.1\r\n")
         assert f"Host: {listed}\r\n" in first
         assert "Range: bytes=5-9\r\n" in second
+
+
+@in_loop
+async def test_another_part_than_was_asked_for_is_refused() -> None:
+    part = http(b"abc", "Content-Range: bytes 0-2/10", status="206 Partial Content")
+    async with listening(part) as listener:
+        listed = f"127.0.0.1:{listener.port}"
+        with pytest.raises(BadUpstream, match="another part"):
+            await opened(WebHosts([listed]), f"http://{listed}/x", 4, 7)
 
 
 @pytest.mark.parametrize(
