@@ -193,10 +193,10 @@ class Endpoint:
         """An answer whose body is still to be read; any status but a sign-in's is returned.
 
         Only a GET is sent twice, and once more what a sign-in's door turned away, unless it is a
-        stream. `html` says that a page is what is asked for; else one is
-        taken for a login. `at_origin` leaves the path of the host out. `download`: the body may be
-        large, and is wanted to its end. `idle`: how many seconds silence may last, if not as usual.
-        What breaks while the body is read is raised as our error too.
+        stream. `html` says that a page is what is asked for; else one is taken for a login.
+        `at_origin` leaves the path of the host out. `download`: the body may be large, and is
+        wanted to its end. `idle`: how many seconds silence may last, if not as usual. What breaks
+        while the body is read is raised as our error too.
         """
         request = _Request(
             method,
