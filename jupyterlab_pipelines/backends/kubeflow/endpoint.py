@@ -145,7 +145,10 @@ class Endpoint:
 
     def _value_of(self, text: bytes) -> Any:
         try:
-            return json.loads(text or b"{}")
+            value = json.loads(text or b"{}")
+            if b"\\ud" in text or b"\\uD" in text:  # half a character, which we could not pass on
+                json.dumps(value, ensure_ascii=False).encode()
+            return value
         except (ValueError, RecursionError):
             raise self._not_json(text) from None
 
