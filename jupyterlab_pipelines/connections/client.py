@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import warnings
@@ -53,9 +54,9 @@ def _remote_client(connections: Connections, name: str) -> kfp.Client:
         sign_in = sign_in_method(
             settings, certificates=given.context(), keeper=connections.keeper(name)
         )
-    files = given.on_disk()
-    certificates = files.__enter__()
-    atexit.register(files.__exit__, None, None, None)  # they are read at each new connection
+    files = contextlib.ExitStack()
+    atexit.register(files.close)  # they are read at each new connection
+    certificates = files.enter_context(given.on_disk())
     return _silently(lambda: signed_client(settings, sign_in, certificates))
 
 

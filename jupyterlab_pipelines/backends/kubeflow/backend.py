@@ -42,10 +42,9 @@ from .readings import Readings, run_path
 from .sharing import Shared, SharedLogs
 from .sign_in import SignInMethod
 
-#: What an error says of the connection; any other, that it cannot be reached.
 #: Seconds without a request after which a backend that was replaced has no work left.
 _QUIET = 5.0
-
+#: What an error says of the connection; any other, that it cannot be reached.
 _STATES: Mapping[type[PipelinesError], ConnectionState] = {
     SignInNeeded: ConnectionState.SIGN_IN,
     Forbidden: ConnectionState.FORBIDDEN,

@@ -488,6 +488,16 @@ def keys() -> tuple[str, bytes]:
     return private.decode(), public
 
 
+def by_service_account(file: Path, key: str, url: str) -> dict[str, str]:
+    """The sign-in with an account's key file, whose tokens come from the server at `url`."""
+    account = {
+        "type": "service_account", "client_email": "a@p.iam.gserviceaccount.com",
+        "private_key": key, "private_key_id": "1", "token_uri": f"{url}/token",
+    }  # fmt: skip
+    file.write_text(json.dumps(account))
+    return {"method": "iap", "client_id": "proxy-client", "key_file": str(file)}
+
+
 @in_loop
 async def test_a_service_account_passes_googles_proxy(
     keys: tuple[str, bytes], tmp_path: Path
@@ -498,12 +508,7 @@ async def test_a_service_account_passes_googles_proxy(
     cluster.routers.append(google.answer)
     async with serving(cluster) as url:
         file = tmp_path / "key.json"
-        account = {
-            "type": "service_account", "client_email": "a@p.iam.gserviceaccount.com",
-            "private_key": keys[0], "private_key_id": "1", "token_uri": f"{url}/token",
-        }  # fmt: skip
-        file.write_text(json.dumps(account))
-        given = {"method": "iap", "client_id": "proxy-client", "key_file": str(file)}
+        given = by_service_account(file, keys[0], url)
         backend = backend_of(url, given)
         assert await names(backend) == ["train"]
         assert google.given == 1
@@ -524,13 +529,7 @@ async def test_a_google_that_never_answers_takes_one_thread(
     monkeypatch.setattr(iap, "TIMEOUT", 1.0)
     cluster = cluster_with_a_run()
     async with serving(cluster) as url, fault_proxy(url, is_silent) as proxy:
-        file = tmp_path / "key.json"
-        account = {
-            "type": "service_account", "client_email": "a@p.iam.gserviceaccount.com",
-            "private_key": keys[0], "private_key_id": "1", "token_uri": f"{proxy.url}/token",
-        }  # fmt: skip
-        file.write_text(json.dumps(account))
-        given = {"method": "iap", "client_id": "proxy-client", "key_file": str(file)}
+        given = by_service_account(tmp_path / "key.json", keys[0], proxy.url)
         backend = backend_of(url, given)
         for _ in range(6):
             with pytest.raises(asyncio.TimeoutError):
